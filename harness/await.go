@@ -1,0 +1,63 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"assay/harness/evidence"
+)
+
+// Condition is something to wait for: nil when it has been reached, else what is missing.
+type Condition func() error
+
+// awaitPace is how long Await rests between two looks at a condition.
+const awaitPace = 5 * time.Millisecond
+
+// Await waits until all conditions have been reached, each at some time, and ends the test if they have not within the limit,
+// saying what was missing last. It ends the test at once when a container has died that nobody killed.
+func (e *Env) Await(limit time.Duration, what string, conditions ...Condition) {
+	e.t.Helper()
+	e.announced()
+	start := e.Now()
+	missing := conditions
+	tick := time.NewTicker(awaitPace)
+	defer tick.Stop()
+	for {
+		var errs []error
+		var rest []Condition
+		for _, c := range missing {
+			if err := c(); err != nil {
+				errs, rest = append(errs, err), append(rest, c)
+			}
+		}
+		if missing = rest; len(missing) == 0 {
+			e.note("  ✓ %s (after %s)", what, brief(e.Now()-start))
+			e.wellAt(e.Now())
+			return
+		}
+		e.mourn()
+		if e.Now()-start > limit {
+			e.fatal(evidence.TimedOut, "%q was not reached within %v: %v", what, limit, flat(errs))
+		}
+		<-tick.C
+	}
+}
+
+// flat words several missing conditions on one line.
+func flat(errs []error) error {
+	var words []string
+	for _, err := range errs {
+		words = append(words, err.Error())
+	}
+	return errors.New(strings.Join(words, "; "))
+}
+
+// brief words a duration for the notebook.
+func brief(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.2f s", d.Seconds())
+}

@@ -1,0 +1,154 @@
+// Package check judges histories: pure functions from what was recorded to a report, whose methods are verdicts about one property each.
+//
+// What enters: checkers whose every conclusion follows from operations and windows. What may not: the recording itself (package
+// history), anything that waits, talks to a system or knows of tests. It imports history and the standard library, and where a checker
+// needs them porcupine and gonum.
+//
+// A checker asserts what a contract says and no more, and it counts an operation of unknown outcome neither as done nor as not done. When
+// the history does not allow a conclusion, the verdict is Unknown, which is never a pass.
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"assay/harness/history"
+)
+
+// Verdict is what a checker concludes about a property.
+type Verdict uint8
+
+const (
+	// Unknown means that the history does not tell. It is never a pass, and it is the zero value.
+	Unknown Verdict = iota
+	// Holds means that enough was seen to tell, and nothing that violates the property.
+	Holds
+	// Violated means that the property was seen broken.
+	Violated
+)
+
+var verdicts = [...]string{Unknown: "unknown", Holds: "holds", Violated: "violated"}
+
+// String gives "holds", "violated" or "unknown".
+func (v Verdict) String() string {
+	if int(v) < len(verdicts) {
+		return verdicts[v]
+	}
+	return fmt.Sprintf("Verdict(%d)", uint8(v))
+}
+
+// MarshalText gives "holds", "violated" or "unknown".
+func (v Verdict) MarshalText() ([]byte, error) {
+	if int(v) >= len(verdicts) {
+		return nil, fmt.Errorf("check: no such verdict: %d", uint8(v))
+	}
+	return []byte(verdicts[v]), nil
+}
+
+// UnmarshalText accepts what MarshalText gives.
+func (v *Verdict) UnmarshalText(text []byte) error {
+	i := slices.Index(verdicts[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("check: no such verdict: %q, want holds, violated or unknown", text)
+	}
+	*v = Verdict(i)
+	return nil
+}
+
+// Result is the verdict about one property.
+type Result struct {
+	// Property says what was judged. A checker always gives the same words, without numbers: by them a claim and its control are seen to
+	// be about the same property.
+	Property string
+	Verdict  Verdict
+	// Summary is one sentence with the numbers, such as "lost 50 of 150 acknowledged (first: orders/51 published at 1.203s)".
+	Summary    string
+	Violations int                 // how often the property was violated
+	Checked    int                 // how often it could have been
+	Offending  []history.Operation // the first of the operations that violate it, at most 10
+}
+
+// String gives the result on one line, and each offending operation on one of its own.
+func (r Result) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s: %s", r.Property, r.Verdict, r.Summary)
+	for _, op := range r.Offending {
+		fmt.Fprintf(&b, "\n\t%s", op)
+	}
+	return b.String()
+}
+
+// That is a result of a claim's own: property holds if ok, else it is violated. The format and its arguments are the summary.
+func That(property string, ok bool, format string, args ...any) Result {
+	r := Result{Property: property, Verdict: Holds, Checked: 1, Summary: fmt.Sprintf(format, args...)}
+	if !ok {
+		r.Verdict, r.Violations = Violated, 1
+	}
+	return r
+}
+
+// finding is how a checker words its result, whichever it will be.
+type finding struct {
+	property   string
+	violations int
+	checked    int
+	offending  []history.Operation
+	violated   string // the summary if there are violations
+	doubt      string // why the history does not tell, "" if it does
+	holds      string // the summary otherwise
+}
+
+// result: what was seen broken is broken, whatever else is in doubt; and what is in doubt does not hold.
+func (f finding) result() Result {
+	r := Result{Property: f.property, Violations: f.violations, Checked: f.checked}
+	switch {
+	case f.violations > 0:
+		r.Verdict, r.Summary, r.Offending = Violated, f.violated, f.offending
+	case f.doubt != "":
+		r.Verdict, r.Summary = Unknown, f.doubt
+	default:
+		r.Verdict, r.Summary = Holds, f.holds
+	}
+	return r
+}
+
+// mostOffending is how many operations a result shows: enough to see a pattern, few enough to read.
+const mostOffending = 10
+
+// examples keeps the first operations that it is given.
+type examples []history.Operation
+
+func (e *examples) add(op history.Operation) {
+	if len(*e) < mostOffending {
+		*e = append(*e, op)
+	}
+}
+
+// first words the first example as " (first: …)".
+func (e examples) first(word func(history.Operation) string) string {
+	if len(e) == 0 {
+		return ""
+	}
+	return " (first: " + word(e[0]) + ")"
+}
+
+// name is how a summary calls a message or a version: orders/51, or 51 where there is only one key.
+func name(key string, value int64) string {
+	if key == "" {
+		return fmt.Sprint(value)
+	}
+	return fmt.Sprintf("%s/%d", key, value)
+}
+
+// when words a time since the recorder's epoch, to the millisecond.
+func when(t time.Duration) string { return fmt.Sprintf("%.3fs", t.Seconds()) }
+
+// howLong words a duration, to the millisecond unless it is a matter of milliseconds.
+func howLong(d time.Duration) string {
+	if d >= 10*time.Millisecond {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(time.Microsecond).String()
+}

@@ -1,0 +1,69 @@
+package check_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"assay/harness/history"
+)
+
+// parse reads a history written one operation a line, so that the good and the bad ones of a table can be compared by eye:
+//
+//	client kind key/value start end outcome    end … for one that is pending
+//	client kind key/value time                 for an event
+//
+// Times are in seconds.
+func parse(t *testing.T, text string) history.History {
+	t.Helper()
+	var h history.History
+	for line := range strings.Lines(text) {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		op, err := parseOperation(strings.Fields(line))
+		require.NoError(t, err, "in %q", line)
+		h = append(h, op)
+	}
+	return h
+}
+
+func parseOperation(fields []string) (op history.Operation, err error) {
+	if len(fields) != 4 && len(fields) != 6 {
+		return op, fmt.Errorf("%d fields, want 4 or 6", len(fields))
+	}
+	key, value, _ := strings.Cut(fields[2], "/")
+	op = history.Operation{Client: fields[0], Kind: fields[1], Key: key, Outcome: history.OK}
+	if op.Value, err = strconv.ParseInt(value, 10, 64); err != nil {
+		return op, err
+	}
+	if op.Start, err = time.ParseDuration(fields[3] + "s"); err != nil {
+		return op, err
+	}
+	op.End = op.Start
+	if len(fields) == 4 {
+		return op, nil
+	}
+	if err = op.Outcome.UnmarshalText([]byte(fields[5])); err != nil {
+		return op, err
+	}
+	if fields[4] == "…" {
+		op.End = history.Open
+		return op, nil
+	}
+	op.End, err = time.ParseDuration(fields[4] + "s")
+	return op, err
+}
+
+// names shows operations as key/value, for comparisons that read well.
+func names(ops []history.Operation) []string {
+	out := []string{}
+	for _, op := range ops {
+		out = append(out, fmt.Sprintf("%s/%d", op.Key, op.Value))
+	}
+	return out
+}

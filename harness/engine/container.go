@@ -1,0 +1,215 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+	tcexec "github.com/testcontainers/testcontainers-go/exec"
+)
+
+// Spec says what to run.
+type Spec struct {
+	Name         string            // host name and alias on the network
+	Image        string            // reference of an image that is there
+	Entrypoint   []string          // the image's own where nil
+	Command      []string          // the image's own where nil
+	Environment  map[string]string // added to the image's
+	Ports        []int             // TCP ports of the container, published on 127.0.0.1
+	Files        map[string][]byte // path in the container → contents, put there before it starts, mode 0644
+	Memory       int64             // limit in bytes; 0: DefaultMemory
+	Processes    int64             // limit of processes and threads; 0: DefaultProcesses
+	Capabilities []string          // the only capabilities it has, e.g. "NET_ADMIN"; none by default
+}
+
+// What a container gets that does not ask.
+const (
+	DefaultMemory    int64 = 512 << 20
+	DefaultProcesses int64 = 512
+)
+
+// Container is a container, running or killed.
+type Container struct {
+	Name    string
+	ImageID string
+
+	engine *Engine
+	id     string
+	c      testcontainers.Container
+
+	mu    sync.Mutex
+	ports map[int]string // container port → address on this machine; changes with every start
+}
+
+// Run makes a container on the network and starts it. It does not wait until the server inside is ready: only a round trip
+// of its protocol tells that. A container that could not be started is removed.
+func (e *Engine) Run(ctx context.Context, n *Network, spec Spec) (*Container, error) {
+	labels, err := e.labels()
+	if err != nil {
+		return nil, err
+	}
+	e.made()
+	tc, err := e.provider.CreateContainer(ctx, request(n, spec, labels))
+	if tc == nil {
+		e.removed()
+		return nil, fmt.Errorf("create container %s from %s: %w", spec.Name, spec.Image, explain(err))
+	}
+	c := &Container{Name: spec.Name, engine: e, id: tc.GetContainerID(), c: tc}
+	if err == nil {
+		err = c.Start(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start container %s from %s: %w", spec.Name, spec.Image, explain(err)), c.Remove(context.WithoutCancel(ctx)))
+	}
+	return c, nil
+}
+
+func request(n *Network, spec Spec, labels map[string]string) testcontainers.ContainerRequest {
+	r := testcontainers.ContainerRequest{
+		Image: spec.Image, Entrypoint: spec.Entrypoint, Cmd: spec.Command, Env: spec.Environment,
+		Labels:         maps.Clone(labels),
+		Networks:       []string{n.Name},
+		NetworkAliases: map[string][]string{n.Name: {spec.Name}},
+		ConfigModifier: func(c *container.Config) { c.Hostname = spec.Name },
+	}
+	ports := spec.Ports
+	if len(ports) == 0 {
+		// Asked for no port, testcontainers publishes all that the image exposes, on every interface. Nothing listens here.
+		ports = []int{1}
+	}
+	bindings := network.PortMap{}
+	for _, p := range ports {
+		port := network.MustParsePort(strconv.Itoa(p) + "/tcp")
+		r.ExposedPorts = append(r.ExposedPorts, port.String())
+		bindings[port] = []network.PortBinding{{HostIP: netip.MustParseAddr(publishHost), HostPort: "0"}}
+	}
+	for _, path := range slices.Sorted(maps.Keys(spec.Files)) {
+		r.Files = append(r.Files, testcontainers.ContainerFile{Reader: bytes.NewReader(spec.Files[path]), ContainerFilePath: path, FileMode: 0o644})
+	}
+	r.HostConfigModifier = func(h *container.HostConfig) {
+		h.PortBindings = bindings
+		h.CapDrop, h.CapAdd = []string{"ALL"}, spec.Capabilities
+		h.SecurityOpt = []string{"no-new-privileges"}
+		h.Memory = cmp.Or(spec.Memory, DefaultMemory)
+		h.PidsLimit = new(cmp.Or(spec.Processes, DefaultProcesses))
+	}
+	return r
+}
+
+// Start starts the container, the first time or after Kill. Its ports on this machine are others than before.
+func (c *Container) Start(ctx context.Context) error {
+	if _, err := c.engine.cli.ContainerStart(ctx, c.id, client.ContainerStartOptions{}); err != nil {
+		return fmt.Errorf("start: %w", explain(err))
+	}
+	inspect, err := c.engine.cli.ContainerInspect(ctx, c.id, client.ContainerInspectOptions{})
+	if err != nil {
+		return fmt.Errorf("inspect: %w", err)
+	}
+	ports := map[int]string{}
+	for port, bound := range inspect.Container.NetworkSettings.Ports {
+		for _, b := range bound {
+			ports[int(port.Num())] = net.JoinHostPort(publishHost, b.HostPort)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ports, c.ImageID = ports, inspect.Container.Image
+	return nil
+}
+
+// Address returns where the container's port is published on this machine, as of the last start.
+func (c *Container) Address(port int) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a, ok := c.ports[port]; ok {
+		return a, nil
+	}
+	return "", fmt.Errorf("container %s publishes no port %d: it publishes %v", c.Name, port, slices.Sorted(maps.Keys(c.ports)))
+}
+
+// Kill ends the container's processes with SIGKILL, and returns when they have ended.
+func (c *Container) Kill(ctx context.Context) error {
+	if _, err := c.engine.cli.ContainerKill(ctx, c.id, client.ContainerKillOptions{Signal: "SIGKILL"}); err != nil {
+		return fmt.Errorf("kill: %w", err)
+	}
+	_, err := c.Exited(ctx)
+	return err
+}
+
+// Pause freezes the container's processes (the cgroup freezer): connections stay open, nothing answers.
+func (c *Container) Pause(ctx context.Context) error {
+	_, err := c.engine.cli.ContainerPause(ctx, c.id, client.ContainerPauseOptions{})
+	return err
+}
+
+// Unpause lets them run on.
+func (c *Container) Unpause(ctx context.Context) error {
+	_, err := c.engine.cli.ContainerUnpause(ctx, c.id, client.ContainerUnpauseOptions{})
+	return err
+}
+
+// Exited waits until the container is not running and returns its exit code.
+func (c *Container) Exited(ctx context.Context) (int64, error) {
+	wait := c.engine.cli.ContainerWait(ctx, c.id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	select {
+	case err := <-wait.Error:
+		return 0, fmt.Errorf("wait for the end of %s: %w", c.Name, err)
+	case r := <-wait.Result:
+		return r.StatusCode, nil
+	}
+}
+
+// Exec runs a command in the container and returns its combined output; a non-zero exit is an error that carries it.
+func (c *Container) Exec(ctx context.Context, command ...string) (string, error) {
+	code, out, err := c.c.Exec(ctx, command, tcexec.Multiplexed())
+	if err != nil {
+		return "", fmt.Errorf("run %v in %s: %w", command, c.Name, err)
+	}
+	text, err := io.ReadAll(out)
+	if err == nil && code != 0 {
+		err = fmt.Errorf("run %v in %s: exit status %d: %s", command, c.Name, code, bytes.TrimSpace(text))
+	}
+	return string(text), err
+}
+
+// Logs returns what the container's processes wrote, both streams in the order of writing; only the last lines where tail > 0.
+func (c *Container) Logs(ctx context.Context, tail int) (string, error) {
+	o := client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true}
+	if tail > 0 {
+		o.Tail = strconv.Itoa(tail)
+	}
+	r, err := c.engine.cli.ContainerLogs(ctx, c.id, o)
+	if err != nil {
+		return "", fmt.Errorf("logs of %s: %w", c.Name, err)
+	}
+	defer r.Close()
+	var b bytes.Buffer
+	_, err = stdcopy.StdCopy(&b, &b, r)
+	return b.String(), err
+}
+
+// Remove kills the container and removes it with its anonymous volumes.
+func (c *Container) Remove(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if err := removeContainer(ctx, c.engine.cli, c.id); err != nil {
+		return fmt.Errorf("remove container %s: %w", c.Name, err)
+	}
+	c.engine.removed()
+	return nil
+}

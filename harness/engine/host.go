@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/client"
+)
+
+// publishHost is where every published port is reached: ports are published on the loopback interface of the engine's
+// machine, and only an engine on this machine is used. Deciding it here, once, keeps testcontainers from guessing: its guess
+// is the default gateway wherever /.dockerenv exists, and it would poll that address.
+const publishHost = "127.0.0.1"
+
+// pingLimit bounds one engine's answer, so that no test hangs on an engine that listens and says nothing.
+const pingLimit = 4 * time.Second
+
+// candidate is one address at which an engine may answer.
+type candidate struct {
+	host string // as DOCKER_HOST would say it
+	from string // why it is tried
+}
+
+// candidates lists the addresses to try. An address that the user chose (DOCKER_HOST, a context) is the only one tried:
+// falling back to another engine would surprise.
+func candidates(getenv func(string) string) ([]candidate, error) {
+	if h := getenv("DOCKER_HOST"); h != "" {
+		return []candidate{{h, "DOCKER_HOST"}}, nil
+	}
+	home := getenv("HOME")
+	if home == "" {
+		home, _ = os.UserHomeDir()
+	}
+	c, err := fromContext(getenv, home)
+	if err != nil {
+		return nil, err
+	}
+	if c.host != "" {
+		return []candidate{c}, nil
+	}
+	if runtime.GOOS == "windows" {
+		return []candidate{{"npipe:////./pipe/docker_engine", "the default pipe"}}, nil
+	}
+	all := []candidate{{"unix:///var/run/docker.sock", "the default socket"}}
+	rootless := []string{filepath.Join(home, ".docker", "run", "docker.sock"), filepath.Join(home, ".docker", "desktop", "docker.sock")}
+	if dir := getenv("XDG_RUNTIME_DIR"); dir != "" {
+		rootless = append([]string{filepath.Join(dir, "docker.sock")}, rootless...)
+	}
+	for _, path := range rootless {
+		if _, err := os.Stat(path); err == nil {
+			all = append(all, candidate{"unix://" + path, "a socket of this user's"})
+		}
+	}
+	return all, nil
+}
+
+// fromContext reads the Docker context that DOCKER_CONTEXT or the client's configuration selects. The layout (config.json,
+// contexts/meta/<sha256 of the name>/meta.json) is the Docker CLI's, https://docs.docker.com/engine/manage-resources/contexts/.
+// No candidate without an error means: the default context.
+func fromContext(getenv func(string) string, home string) (candidate, error) {
+	dir := getenv("DOCKER_CONFIG")
+	if dir == "" {
+		dir = filepath.Join(home, ".docker")
+	}
+	name, from := getenv("DOCKER_CONTEXT"), "DOCKER_CONTEXT"
+	if name == "" {
+		var config struct{ CurrentContext string }
+		if err := readJSON(filepath.Join(dir, "config.json"), &config); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return candidate{}, fmt.Errorf("read the Docker client's configuration: %w", err)
+		}
+		name, from = config.CurrentContext, "the current Docker context"
+	}
+	if name == "" || name == "default" {
+		return candidate{}, nil
+	}
+	sum := sha256.Sum256([]byte(name))
+	var meta struct {
+		Endpoints map[string]struct{ Host string }
+	}
+	if err := readJSON(filepath.Join(dir, "contexts", "meta", hex.EncodeToString(sum[:]), "meta.json"), &meta); err != nil {
+		return candidate{}, fmt.Errorf("%s is %q, which cannot be read: %w; `docker context ls` lists those that exist, `docker context use default` goes back", from, name, err)
+	}
+	host := meta.Endpoints["docker"].Host
+	if host == "" {
+		return candidate{}, fmt.Errorf("%s is %q, which names no Docker endpoint; `docker context inspect %s` shows it", from, name, name)
+	}
+	return candidate{host, fmt.Sprintf("%s, %q", from, name)}, nil
+}
+
+func readJSON(path string, into any) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, into)
+}
+
+// local refuses an engine on another machine: Assay publishes on 127.0.0.1 only, because Toxiproxy's control port has no
+// password, so nothing there could be reached from here.
+func local(host string) error {
+	u, err := url.Parse(host)
+	if err != nil {
+		return fmt.Errorf("not an address of an engine: %w", err)
+	}
+	switch u.Scheme {
+	case "unix", "npipe":
+		return nil
+	case "tcp", "http", "https":
+		if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
+			return nil
+		}
+	}
+	return errors.New("the engine is on another machine, where ports published on 127.0.0.1 cannot be reached from here; run the tests on that machine, or use a local engine")
+}
+
+// dial finds the engine and returns a client that has spoken to it.
+func dial(ctx context.Context, getenv func(string) string) (*client.Client, string, error) {
+	tries, err := candidates(getenv)
+	if err != nil {
+		return nil, "", fmt.Errorf("find the Docker engine: %w", err)
+	}
+	var failed []string
+	var errs []error
+	for _, c := range tries {
+		cli, err := ping(ctx, c.host)
+		if err == nil {
+			return cli, c.host, nil
+		}
+		errs = append(errs, err)
+		failed = append(failed, fmt.Sprintf("  tried %s (%s): %v", c.host, c.from, err))
+	}
+	return nil, "", fmt.Errorf("no Docker engine answers\n%s\n%s", strings.Join(failed, "\n"), advice(errs))
+}
+
+func ping(ctx context.Context, host string) (*client.Client, error) {
+	if err := local(host); err != nil {
+		return nil, err
+	}
+	// FromEnv brings the TLS settings; the host that was decided comes after it and wins.
+	cli, err := client.New(client.FromEnv, client.WithHost(host))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingLimit)
+	defer cancel()
+	if _, err := cli.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
+		cli.Close()
+		if errors.Is(err, context.DeadlineExceeded) {
+			return nil, fmt.Errorf("it did not answer within %v", pingLimit)
+		}
+		return nil, err
+	}
+	return cli, nil
+}
+
+// advice says what to do about the way in which the engine could not be reached.
+func advice(errs []error) string {
+	text := errors.Join(errs...).Error()
+	switch {
+	case strings.Contains(text, "another machine"):
+		return "  what to do: unset DOCKER_HOST or `docker context use default`, with an engine on this machine"
+	case strings.Contains(text, "permission denied"):
+		return "  what to do: this user may not use the socket: `sudo usermod -aG docker $USER`, then log in again; or use rootless Docker"
+	case strings.Contains(text, "did not answer"):
+		return "  what to do: the engine listens and says nothing: restart it (`sudo systemctl restart docker`, or Docker Desktop)"
+	default:
+		return "  what to do: start Docker (`sudo systemctl start docker`, or Docker Desktop), or point DOCKER_HOST or `docker context use` at a running engine;\n" +
+			"  `go test -short ./...` runs what needs no containers"
+	}
+}

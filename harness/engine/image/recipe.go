@@ -1,0 +1,273 @@
+package image
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/moby/moby/client"
+	"github.com/moby/patternmatcher"
+	"github.com/moby/patternmatcher/ignorefile"
+)
+
+// recipe is a directory with a Dockerfile, read: everything its image depends on is in its hash.
+type recipe struct {
+	name    string
+	dir     string
+	arch    string // GOARCH of the engine
+	hash    string
+	files   []file
+	servers []server
+	ours    bool // one of Assay's own
+	onBase  bool // stands on Assay's Debian
+}
+
+// file is one entry of the build context. Its mode is normalized to what git keeps, the executable bit, so that the
+// umask of a checkout does not make another image.
+type file struct {
+	path string // slash separated, relative
+	mode fs.FileMode
+	link string
+	from string // where its content is read
+	size int64
+}
+
+// server is a binary that is compiled into the build context: package of the servers module → file in the context.
+type server struct{ pkg, file string }
+
+// The directives in a Dockerfile's comments, and what marks a recipe that stands on the base.
+const (
+	goDirective = "# assay:go "
+	baseArg     = "ARG BASE=" + baseImage
+	baseName    = "base"
+)
+
+func (r *recipe) tag() string        { return "assay/" + r.name + ":" + r.hash }
+func (r *recipe) dockerfile() string { return filepath.Join(r.dir, "Dockerfile") }
+
+func dockerfileIn(root, name string) string { return filepath.Join(root, name, "Dockerfile") }
+
+// load reads the recipe of a source for an engine of the given architecture.
+func load(src Source, arch string) (*recipe, error) {
+	r := &recipe{name: src.Name, dir: src.Dir, arch: arch}
+	if src.Dir == "" {
+		root, err := recipes()
+		if err != nil {
+			return nil, err
+		}
+		r.ours, r.dir = true, filepath.Join(root, src.Name)
+	}
+	dockerfile, err := os.ReadFile(r.dockerfile())
+	if errors.Is(err, fs.ErrNotExist) && r.ours {
+		names, _ := Names()
+		return nil, fmt.Errorf("image %s: there is no such recipe; there are %s", src.Name, strings.Join(names, ", "))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("image %s: read its recipe: %w", src.Name, err)
+	}
+	if r.files, err = contextOf(r.dir); err != nil {
+		return nil, fmt.Errorf("image %s: read its build context: %w", r.name, err)
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "recipe 1 linux/%s\n", arch)
+	if err := hashFiles(h, r.files); err != nil {
+		return nil, fmt.Errorf("image %s: read its build context: %w", r.name, err)
+	}
+
+	lines := bufio.NewScanner(bytes.NewReader(dockerfile))
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		if spec, ok := strings.CutPrefix(line, goDirective); ok {
+			words := strings.Fields(spec)
+			if len(words) != 2 || !r.ours {
+				return nil, fmt.Errorf("image %s: %q in %s: Assay's own recipes may say %q", r.name, line, r.dockerfile(), goDirective+"PACKAGE FILE")
+			}
+			r.servers = append(r.servers, server{words[0], words[1]})
+		}
+		r.onBase = r.onBase || line == baseArg && r.ours && r.name != baseName
+	}
+	if r.onBase {
+		base := replacement(baseName)
+		if base == "" {
+			recipe, err := load(Recipe(baseName), arch)
+			if err != nil {
+				return nil, err
+			}
+			base = recipe.hash
+		}
+		fmt.Fprintf(h, "base %s\n", base)
+	}
+	if len(r.servers) > 0 {
+		for _, name := range []string{"go.mod", "go.sum"} {
+			content, err := os.ReadFile(filepath.Join(r.serversDir(), name))
+			if err != nil {
+				return nil, fmt.Errorf("image %s: read the module of its server: %w", r.name, err)
+			}
+			fmt.Fprintf(h, "%s %x\n", name, sha256.Sum256(content))
+		}
+	}
+	r.hash = hex.EncodeToString(h.Sum(nil))[:12]
+	return r, nil
+}
+
+// serversDir is the nested module that pins the servers written in Go.
+func (r *recipe) serversDir() string { return filepath.Join(filepath.Dir(r.dir), "servers") }
+
+// contextOf lists the build context in dir, sorted by path, without what its .dockerignore leaves out.
+func contextOf(dir string) ([]file, error) {
+	var patterns []string
+	ignore, err := os.Open(filepath.Join(dir, ".dockerignore"))
+	if err == nil {
+		patterns, err = ignorefile.ReadAll(ignore)
+		_ = ignore.Close()
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf(".dockerignore: %w", err)
+	}
+	ignored, err := patternmatcher.New(patterns)
+	if err != nil {
+		return nil, fmt.Errorf(".dockerignore: %w", err)
+	}
+
+	var files []file
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil || rel == "." {
+			return err
+		}
+		// The builder itself needs these two, ignored or not.
+		if rel != "Dockerfile" && rel != ".dockerignore" {
+			if out, err := ignored.MatchesOrParentMatches(rel); err != nil || out {
+				return err
+			}
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		f := file{path: filepath.ToSlash(rel), mode: info.Mode().Type(), from: path}
+		switch {
+		case info.IsDir():
+			f.mode |= 0o755
+		case info.Mode().IsRegular():
+			f.size = info.Size()
+			f.mode |= 0o644
+			if info.Mode()&0o100 != 0 {
+				f.mode |= 0o111
+			}
+		case info.Mode()&fs.ModeSymlink != 0:
+			f.mode |= 0o777
+			if f.link, err = os.Readlink(path); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("%s is neither a file nor a directory nor a symbolic link", path)
+		}
+		files = append(files, f)
+		return nil
+	})
+	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.path, b.path) })
+	return files, err
+}
+
+func hashFiles(h io.Writer, files []file) error {
+	for _, f := range files {
+		sum := sha256.New()
+		if f.mode.IsRegular() {
+			if err := f.copyTo(sum); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(h, "%q %s %q %x\n", f.path, f.mode, f.link, sum.Sum(nil))
+	}
+	return nil
+}
+
+func (f file) copyTo(w io.Writer) error {
+	content, err := os.Open(f.from)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	_, err = io.Copy(w, content)
+	return err
+}
+
+// pack writes files as the tar that the engine takes as a build context. Owners and times are left out: they are not
+// in the hash, and the builder's cache must not depend on them.
+func pack(w io.Writer, files []file) error {
+	archive := tar.NewWriter(w)
+	for _, f := range files {
+		header := &tar.Header{Name: f.path, Linkname: f.link, Mode: int64(f.mode.Perm()), Size: f.size, Typeflag: tar.TypeReg}
+		switch {
+		case f.mode.IsDir():
+			header.Typeflag, header.Name = tar.TypeDir, f.path+"/"
+		case f.link != "":
+			header.Typeflag = tar.TypeSymlink
+		}
+		if err := archive.WriteHeader(header); err != nil {
+			return err
+		}
+		if f.mode.IsRegular() {
+			if err := f.copyTo(archive); err != nil {
+				return err
+			}
+		}
+	}
+	return archive.Close()
+}
+
+// recipes is the directory of Assay's own recipes: next to this source file, wherever the module is. A binary built
+// with -trimpath does not know that; then the go command does.
+var recipes = sync.OnceValues(func() (string, error) {
+	_, self, _, _ := runtime.Caller(0)
+	if filepath.IsAbs(self) {
+		root := filepath.Join(filepath.Dir(self), "..", "..", "..", "fixtures", "images")
+		if _, err := os.Stat(root); err == nil {
+			return root, nil
+		}
+	}
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "assay").Output()
+	if err == nil {
+		root := filepath.Join(strings.TrimSpace(string(out)), "fixtures", "images")
+		if _, err = os.Stat(root); err == nil {
+			return root, nil
+		}
+	}
+	return "", fmt.Errorf("find Assay's image recipes: not at %s where this package was compiled, and not where go list -m finds the module assay (%w); run within a checkout, or build without -trimpath", self, err)
+})
+
+var targets sync.Map // daemon host → GOARCH
+
+// targetOf is the architecture of the engine, for which everything is built, whatever this process runs on.
+func targetOf(ctx context.Context, cli *client.Client) (string, error) {
+	if arch, ok := targets.Load(cli.DaemonHost()); ok {
+		return arch.(string), nil
+	}
+	version, err := cli.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return "", fmt.Errorf("ask the engine for its architecture: %w", err)
+	}
+	if version.Os != "linux" {
+		return "", fmt.Errorf("the engine runs %s containers; Assay's images are linux: switch the engine to linux containers", version.Os)
+	}
+	targets.Store(cli.DaemonHost(), version.Arch)
+	return version.Arch, nil
+}

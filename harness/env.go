@@ -1,0 +1,233 @@
+// Package harness is what a scenario speaks: the claim, the steps, the waits, the proofs.
+//
+// A claim about how a distributed system behaves becomes a Go test: New opens an Env, fixtures start real servers in it,
+// links and nodes bring real faults, and the Env insists on proof. A test passes only if the claim's property was seen to
+// hold under the fault (Holds), the same property was seen to break without the mechanism (Breaks), every fault was felt by
+// somebody (witnessed) and undone, and the system was calm before and well after.
+//
+// The room is for the world of one test. Drivers of servers may not enter (fixtures bring them), nor Docker or Toxiproxy
+// themselves (engine, fault), nor judgement about histories (check).
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"assay/harness/claims"
+	"assay/harness/engine"
+	"assay/harness/engine/image"
+	"assay/harness/evidence"
+	"assay/harness/fault"
+	"assay/harness/history"
+	"assay/harness/internal/settings"
+)
+
+// Claim is a sentence about a system that a scenario puts to the test.
+type Claim struct {
+	// ID is the claim's name in code, evidence and report: <section>.<n> for claims of the guide, else a name of one's own.
+	ID string
+	// Says is the claim in a sentence.
+	Says string
+}
+
+// Env is the world of one test: its network, containers, links, faults, clock and notebook. Its methods are for the test's
+// goroutine.
+type Env struct {
+	t        TB
+	claim    Claim
+	engine   *engine.Engine
+	scene    *fault.Scene
+	recorder *history.Recorder
+	rand     *rand.Rand
+	proxies  *fault.Proxies
+	network  func() (*engine.Network, error)
+
+	ctx    context.Context // ends when the test does, before anything is removed
+	cancel context.CancelFunc
+	work   sync.WaitGroup // background work, which ends with ctx
+
+	watching context.Context // ends when the containers are removed
+	unwatch  context.CancelFunc
+	watch    sync.WaitGroup
+
+	turned map[string]string // knobs of ASSAY_KNOBS that were not declared yet
+	rerun  []string          // ASSAY_KNOBS entries that were used
+	record *evidence.Record
+	proofs proofs
+
+	mu      sync.Mutex // guards what background goroutines touch
+	nodes   []*Node
+	faults  []*fault.Fault
+	deaths  []death
+	errs    []error // of background work
+	closers []func() error
+}
+
+// death is a container that ended though nobody killed it.
+type death struct {
+	node *Node
+	code int64
+}
+
+var claimID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// New opens the world of a test that puts the claim to the test. It ends the test with a message that says what to do where
+// there is no Docker engine or a setting is wrong, and skips it under -short. Everything that is made in it is removed when
+// the test ends.
+func New(t TB, claim Claim) *Env {
+	t.Helper()
+	if testing.Short() {
+		t.Skipf("-short leaves out what needs containers: claim %s is not put to the test", claim.ID)
+	}
+	e := &Env{t: t, claim: claim, recorder: history.New()}
+	e.proofs.witnesses, e.proofs.unseen = map[*fault.Fault][]string{}, map[*fault.Fault][]string{}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.watching, e.unwatch = context.WithCancel(context.Background())
+	section, link := claims.Section(claim.ID)
+	pkg, rerun := caller(t.Name())
+	e.record = &evidence.Record{
+		Schema: evidence.Schema, Run: evidence.RunID(), Started: time.Now(),
+		Claim: evidence.Claim{ID: claim.ID, Says: claim.Says, Section: section, Link: link},
+		Test:  t.Name(), Package: pkg, Rerun: rerun,
+		Sabotage: os.Getenv("ASSAY_SABOTAGE"), Tools: tools(),
+	}
+	e.scene = &fault.Scene{
+		Now: e.Now, Sabotaged: e.record.Sabotage == "faults",
+		Injected: e.injected, Healed: e.healed,
+		Fatal: func(err error) { t.Helper(); e.fatal(evidence.Broken, "%s", err) },
+	}
+	t.Cleanup(e.finish)
+	if err := e.prepare(); err != nil {
+		e.fatal(evidence.Broken, "%s", err)
+	}
+	e.headline()
+	return e
+}
+
+// prepare reads the settings, finds the engine and begins to make the network.
+func (e *Env) prepare() error {
+	if !claimID.MatchString(e.claim.ID) || e.claim.Says == "" {
+		return fmt.Errorf("harness.Claim{ID: %q, Says: %q}: a claim has an ID of letters, digits, dots and dashes, and a sentence", e.claim.ID, e.claim.Says)
+	}
+	var err error
+	if e.record.Seed, err = seed(); err != nil {
+		return err
+	}
+	e.rand = rand.New(rand.NewPCG(e.record.Seed, 0))
+	if e.turned, err = turnedKnobs(e.claim.ID); err != nil {
+		return err
+	}
+	if s := e.record.Sabotage; s != "" && s != "faults" {
+		return fmt.Errorf("ASSAY_SABOTAGE=%s: there is \"faults\", which makes every injection do nothing", s)
+	}
+	if err := errors.Join(settings.Unknown(os.Environ()), image.Overrides(os.Environ())); err != nil {
+		return err
+	}
+	if e.engine, err = engine.Connect(e.ctx); err != nil {
+		return err
+	}
+	i := e.engine.Info
+	e.record.Engine = evidence.Engine{Address: i.Address, Version: i.Version, API: i.API, OS: i.OS, Kernel: i.Kernel, Arch: i.Arch, CPUs: i.CPUs, Memory: i.Memory}
+	e.network = sync.OnceValues(func() (*engine.Network, error) { return e.engine.NewNetwork(e.ctx, strings.ToLower(e.claim.ID)) })
+	e.work.Go(func() { _, _ = e.network() }) // its error comes back to whoever needs the network
+	return nil
+}
+
+// Now is the time since the test's epoch, on the clock of histories and fault windows.
+func (e *Env) Now() time.Duration { return e.recorder.Now() }
+
+// Context ends when the test does.
+func (e *Env) Context() context.Context { return e.ctx }
+
+// Go runs background work of a fixture, such as a workload. It must end when its context does; an error fails the test.
+func (e *Env) Go(what string, work func(context.Context) error) {
+	e.work.Go(func() {
+		if err := work(e.ctx); err != nil && e.ctx.Err() == nil {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.errs = append(e.errs, fmt.Errorf("%s: %w", what, err))
+		}
+	})
+}
+
+// Closing registers what a fixture must close when the test ends, after judgement and before the containers are removed. The
+// last registered is closed first.
+func (e *Env) Closing(close func() error) { e.closing(close) }
+
+func (e *Env) closing(close func() error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closers = append(e.closers, close)
+}
+
+// Check ends the test when a fixture could not do its work. Context says what it was doing.
+func (e *Env) Check(err error, format string, args ...any) {
+	if err != nil {
+		e.t.Helper()
+		e.fatal(evidence.Broken, "%s: %s", fmt.Sprintf(format, args...), err)
+	}
+}
+
+// Step begins the next line of the scenario.
+func (e *Env) Step(name string) {
+	e.t.Helper()
+	if err := e.undeclared(); err != nil {
+		e.fatal(evidence.Broken, "%s", err)
+	}
+	e.announced()
+	e.mourn()
+	e.record.Steps = append(e.record.Steps, evidence.Step{Name: name, At: e.Now().Seconds()})
+	e.note("▸ %s", name)
+}
+
+// fail records a failure and marks the test failed.
+func (e *Env) fail(kind, format string, args ...any) {
+	e.t.Helper()
+	message := fmt.Sprintf(format, args...)
+	step := ""
+	if n := len(e.record.Steps); n > 0 {
+		step = e.record.Steps[n-1].Name
+	}
+	e.record.Failures = append(e.record.Failures, evidence.Failure{Kind: kind, Step: step, At: e.Now().Seconds(), Message: message})
+	e.t.Errorf("%s: %s", kind, message)
+}
+
+// fatal is fail, and the end of the test.
+func (e *Env) fatal(kind, format string, args ...any) {
+	e.t.Helper()
+	e.fail(kind, format, args...)
+	e.t.FailNow()
+}
+
+// mourn ends the test when something in the background has gone wrong: a container has died that nobody killed, or a workload
+// could not go on. Whatever is seen from then on says nothing.
+func (e *Env) mourn() {
+	e.t.Helper()
+	if e.troubled() {
+		e.t.FailNow()
+	}
+}
+
+// troubled tells what went wrong in the background since it was last asked.
+func (e *Env) troubled() bool {
+	e.t.Helper()
+	e.mu.Lock()
+	deaths, errs := e.deaths, e.errs
+	e.deaths, e.errs = nil, nil
+	e.mu.Unlock()
+	for _, d := range deaths {
+		e.fail(evidence.Died, "container %s ended by itself with status %d\n%s", d.node.Name, d.code, d.node.tail())
+	}
+	for _, err := range errs {
+		e.fail(evidence.Broken, "%s", err)
+	}
+	return len(deaths)+len(errs) > 0
+}

@@ -1,0 +1,72 @@
+package evidence
+
+import (
+	"cmp"
+	"slices"
+
+	"assay/harness/history"
+)
+
+// MaxOperations is how many operations a record keeps at most.
+const MaxOperations = 5000
+
+// FromHistory returns op as a record keeps it: times in seconds, and no end where it was still pending.
+func FromHistory(op history.Operation) Operation {
+	kept := Operation{
+		Client: op.Client, Kind: op.Kind, Key: op.Key, Value: op.Value, Attempt: op.Attempt,
+		Start: op.Start.Seconds(), Outcome: op.Outcome, Err: op.Err,
+	}
+	if op.End != history.Open {
+		end := op.End.Seconds()
+		kept.End = &end
+	}
+	return kept
+}
+
+// Bound returns h for a record, in the order of the operations' starts: all of it, if that is at most MaxOperations. Else
+// what tells most comes first: every operation that did not end well, then the slowest hundredth of the others, then as many
+// of the rest as there is room for, evenly spaced. Where one of these groups is too large by itself, it is evenly thinned.
+func Bound(h history.History) Operations {
+	h = h.Sorted()
+	kept := h
+	if len(h) > MaxOperations {
+		kept = thinned(h, MaxOperations)
+	}
+	items := make([]Operation, len(kept))
+	for i, op := range kept {
+		items[i] = FromHistory(op)
+	}
+	return Operations{Recorded: len(h), Items: items}
+}
+
+func thinned(h history.History, room int) history.History {
+	var bad, good history.History
+	for _, op := range h {
+		if op.Outcome == history.OK {
+			good = append(good, op)
+		} else {
+			bad = append(bad, op)
+		}
+	}
+	bySlowness := slices.Clone(good)
+	slices.SortStableFunc(bySlowness, func(a, b history.Operation) int { return cmp.Compare(b.End-b.Start, a.End-a.Start) })
+	slow := (len(good) + 99) / 100
+
+	var kept history.History
+	for _, group := range []history.History{bad, bySlowness[:slow], bySlowness[slow:].Sorted()} {
+		kept = append(kept, spread(group, room-len(kept))...)
+	}
+	return kept.Sorted()
+}
+
+// spread returns n of the operations of h, or all if there are fewer, as far apart as they can be.
+func spread(h history.History, n int) history.History {
+	if len(h) <= n {
+		return h
+	}
+	kept := make(history.History, n)
+	for i := range kept {
+		kept[i] = h[i*len(h)/n]
+	}
+	return kept
+}

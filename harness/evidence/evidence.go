@@ -1,0 +1,180 @@
+// Package evidence is the record of one claim's run: what was claimed, what was done to which system, what was seen, and
+// how to see it again. Env writes it, also when the test fails; report reads it.
+//
+// The room is for the schema and for reading and writing it. Judging (harness/check) and drawing (harness/report) may not
+// enter: a record keeps what was seen, and never decides.
+package evidence
+
+import (
+	"time"
+
+	"assay/harness/history"
+)
+
+// Schema names the version of the record's layout. A reader refuses a record of another schema; a change that an old
+// reader would misread takes a new number.
+const Schema = "assay/evidence/v1"
+
+// The verdicts of a run.
+const (
+	Holds  = "holds"  // all four proofs were given
+	Failed = "failed" // at least one was not: see Failures
+)
+
+// The kinds of failure of a run, the vocabulary of Record.Failures.
+const (
+	Violated    = "violated"    // a property that should hold was seen to break
+	Unfalsified = "unfalsified" // the control was not seen to break, or there was none
+	Vacuous     = "vacuous"     // nobody felt a fault
+	Unhealed    = "unhealed"    // a fault was not undone, or the system was not seen to be well after it
+	NotCalm     = "not calm"    // without a fault the load already misbehaved, or that was never looked at
+	OffLaw      = "off the law" // a measurement left its predicted interval
+	TimedOut    = "timed out"   // a named condition was not reached within its limit
+	Died        = "died"        // a container ended that nobody had killed
+	Broken      = "broken"      // the harness could not do its work: engine, image, fault, bad setting
+	TestFailed  = "test failed" // the test failed by other means than the harness's words
+	LeftBehind  = "left behind" // cleanup could not remove everything
+)
+
+// Record is one run of one claim. Times are seconds since Started; absent intervals and ends are null.
+type Record struct {
+	Schema   string    `json:"schema"`
+	Run      string    `json:"run"` // groups the records of one `go test` invocation
+	Claim    Claim     `json:"claim"`
+	Verdict  string    `json:"verdict"`
+	Started  time.Time `json:"started"`
+	Duration float64   `json:"duration_s"`
+	Test     string    `json:"test"`    // the Go test's name
+	Package  string    `json:"package"` // its import path
+	Rerun    string    `json:"rerun"`   // the command that runs it again with the same seed and knobs
+	Seed     uint64    `json:"seed"`
+	Sabotage string    `json:"sabotage,omitempty"` // what ASSAY_SABOTAGE switched off, if anything
+
+	Knobs        []Knob        `json:"knobs"`
+	Nodes        []Node        `json:"nodes"`
+	Links        []Link        `json:"links"`
+	Steps        []Step        `json:"steps"`
+	Faults       []Fault       `json:"faults"`
+	Measurements []Measurement `json:"measurements"`
+	Checks       []Check       `json:"checks"`
+	Failures     []Failure     `json:"failures"`
+	Operations   Operations    `json:"operations"`
+	Engine       Engine        `json:"engine"`
+	Tools        Tools         `json:"tools"`
+	Logs         []string      `json:"logs,omitempty"` // container logs kept beside the record, when the test failed
+}
+
+// Claim says what was put to the test, in the project's own words.
+type Claim struct {
+	ID      string `json:"id"`
+	Says    string `json:"says"`
+	Section string `json:"section,omitempty"` // the guide's section, e.g. "12 Messaging"
+	Link    string `json:"link,omitempty"`    // where the guide speaks of it
+}
+
+// Knob is one quantity that the prediction is computed from.
+type Knob struct {
+	Name    string `json:"name"`
+	Value   string `json:"value"`
+	Default string `json:"default"`
+}
+
+// Node is one container.
+type Node struct {
+	Name    string `json:"name"`
+	Image   string `json:"image"`
+	ImageID string `json:"image_id"`
+	Version string `json:"version,omitempty"` // what the server says of itself, where the fixture asked
+}
+
+// Link is one path of traffic that faults can be put on.
+type Link struct {
+	Name string `json:"name"`
+	From string `json:"from"` // "test" or "containers"
+	To   string `json:"to"`   // node:port
+}
+
+// Step is one line of the scenario.
+type Step struct {
+	Name string  `json:"name"`
+	At   float64 `json:"at_s"`
+}
+
+// Fault is one injection: what was done to what, when, and who felt it.
+type Fault struct {
+	Kind      string   `json:"kind"`   // "drop", "sever", "kill", …
+	Target    string   `json:"target"` // the link's or node's name
+	Detail    string   `json:"detail"` // e.g. "client to server", "500ms server to client"
+	From      float64  `json:"from_s"`
+	To        *float64 `json:"to_s"` // null: never undone by the scenario
+	Undo      string   `json:"undo"` // how it was undone: "heal", "restart", "resume"
+	Witnesses []string `json:"witnesses"`
+}
+
+// Measurement is a figure and the interval that was predicted for it; a null bound is open.
+type Measurement struct {
+	Name  string   `json:"name"`
+	Value float64  `json:"value"`
+	Unit  string   `json:"unit"`
+	Low   *float64 `json:"low"`
+	High  *float64 `json:"high"`
+	OK    bool     `json:"ok"`
+	Law   string   `json:"law,omitempty"` // how the prediction came about, in words
+}
+
+// Check is one verdict of a checker.
+type Check struct {
+	Role      string      `json:"role"` // "calm", "holds" or "breaks"
+	Property  string      `json:"property"`
+	Control   string      `json:"control,omitempty"` // who broke it, for role "breaks"
+	Verdict   string      `json:"verdict"`           // of the checker: "holds", "violated" or "unknown"
+	OK        bool        `json:"ok"`                // what the role asked for
+	Summary   string      `json:"summary"`
+	Offending []Operation `json:"offending,omitempty"`
+}
+
+// Failure is one reason why the run failed, in the words that the test printed.
+type Failure struct {
+	Kind    string  `json:"kind"`
+	Step    string  `json:"step"`
+	At      float64 `json:"at_s"`
+	Message string  `json:"message"`
+}
+
+// Operations holds the recorded operations, at most MaxOperations of them; Recorded says how many there were. What did not
+// end well is kept before what did.
+type Operations struct {
+	Recorded int         `json:"recorded"`
+	Items    []Operation `json:"items"`
+}
+
+// Operation is one recorded operation. End is null where it was still pending.
+type Operation struct {
+	Client  string          `json:"client"`
+	Kind    string          `json:"kind"`
+	Key     string          `json:"key,omitempty"`
+	Value   int64           `json:"value"`
+	Attempt int             `json:"attempt,omitempty"`
+	Start   float64         `json:"start_s"`
+	End     *float64        `json:"end_s"`
+	Outcome history.Outcome `json:"outcome"`
+	Err     string          `json:"err,omitempty"`
+}
+
+// Engine says which container engine ran it.
+type Engine struct {
+	Address string `json:"address"`
+	Version string `json:"version"`
+	API     string `json:"api"`
+	OS      string `json:"os"`
+	Kernel  string `json:"kernel"`
+	Arch    string `json:"arch"`
+	CPUs    int    `json:"cpus"`
+	Memory  int64  `json:"memory_bytes"`
+}
+
+// Tools says which versions of the harness's own parts took part.
+type Tools struct {
+	Go        string            `json:"go"`
+	Libraries map[string]string `json:"libraries"` // module path → version, for the drivers, Toxiproxy and testcontainers
+}

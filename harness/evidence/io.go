@@ -1,0 +1,147 @@
+package evidence
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Write puts r into dir/<run>/<claim>.json and returns that path. It never overwrites: a claim that runs again in the same
+// run becomes <claim>.2.json, and so on, also when several processes write at once. A reader sees a record whole or not at
+// all. Errors say what could not be done and where: no room, a folder that may not be written, a value that JSON does not
+// have (NaN, infinity).
+func Write(dir string, r *Record) (path string, err error) {
+	whole := *r
+	whole.Schema = Schema
+	text, err := json.MarshalIndent(whole, "", " ")
+	if err != nil {
+		return "", fmt.Errorf("evidence of claim %q: %w", r.Claim.ID, err)
+	}
+	folder := filepath.Join(dir, fileName(r.Run))
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", unwritable(r, folder, err)
+	}
+	claim := fileName(r.Claim.ID)
+	for n := 1; ; n++ {
+		name := claim + ".json"
+		if n > 1 {
+			name = fmt.Sprintf("%s.%d.json", claim, n)
+		}
+		path := filepath.Join(folder, name)
+		switch err := publish(path, append(text, '\n')); {
+		case err == nil:
+			return path, nil
+		case !errors.Is(err, fs.ErrExist):
+			return "", unwritable(r, folder, err)
+		}
+	}
+}
+
+func unwritable(r *Record, folder string, err error) error {
+	return fmt.Errorf("evidence of claim %q could not be written to %s (ASSAY_EVIDENCE moves it): %w", r.Claim.ID, folder, err)
+}
+
+// publish makes path appear with all of text in it, or returns fs.ErrExist where path is taken. Whoever wants to make a path
+// appear must first own its hidden name, so between looking and renaming nobody else can take it; hard links would do the
+// same, where the file system has them.
+func publish(path string, text []byte) (err error) {
+	hidden := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
+	f, err := os.OpenFile(hidden, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(hidden))
+		}
+	}()
+	switch _, err := os.Lstat(path); {
+	case err == nil:
+		return errors.Join(fs.ErrExist, f.Close())
+	case !errors.Is(err, fs.ErrNotExist):
+		return errors.Join(err, f.Close())
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(hidden, path)
+}
+
+// fileName makes one visible, portable path element of s.
+func fileName(s string) string {
+	name := strings.Map(func(c rune) rune {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '-', c == '_':
+			return c
+		}
+		return '_'
+	}, s)
+	if strings.Trim(name, ".") == "" {
+		return "unnamed"
+	}
+	if name[0] == '.' {
+		return "_" + name[1:]
+	}
+	return name
+}
+
+// Read returns the record in the file at path. A file that is torn, is something else than a record or follows another
+// schema is refused with an error that names it.
+func Read(path string) (*Record, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read evidence: %w", err)
+	}
+	// The schema comes first and alone: a record of another schema need not fit into this one.
+	var kind struct {
+		Schema *string `json:"schema"`
+	}
+	if err := json.Unmarshal(text, &kind); err != nil {
+		return nil, fmt.Errorf("%s is torn, or no evidence at all: %w", path, err)
+	}
+	switch {
+	case kind.Schema == nil:
+		return nil, fmt.Errorf("%s is no evidence: it names no schema", path)
+	case *kind.Schema != Schema:
+		return nil, fmt.Errorf("%s follows the schema %q; this version of assay reads %q", path, *kind.Schema, Schema)
+	}
+	var r Record
+	if err := json.Unmarshal(text, &r); err != nil {
+		return nil, fmt.Errorf("%s does not fit its schema: %w", path, err)
+	}
+	if r.Claim.ID == "" || r.Verdict == "" {
+		return nil, fmt.Errorf("%s is no evidence: it names no claim, or no verdict", path)
+	}
+	return &r, nil
+}
+
+// Load returns the records of one run's folder in the order in which they started, and one error for each file that Read
+// refuses.
+func Load(dir string) ([]*Record, []error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, []error{fmt.Errorf("read the evidence of a run: %w", err)}
+	}
+	var records []*Record
+	var bad []error
+	for _, e := range entries {
+		// A hidden file is a record being written.
+		if e.IsDir() || strings.HasPrefix(e.Name(), ".") || filepath.Ext(e.Name()) != ".json" {
+			continue
+		}
+		r, err := Read(filepath.Join(dir, e.Name()))
+		if err != nil {
+			bad = append(bad, err)
+			continue
+		}
+		records = append(records, r)
+	}
+	slices.SortStableFunc(records, func(a, b *Record) int { return a.Started.Compare(b.Started) })
+	return records, bad
+}

@@ -1,0 +1,92 @@
+// Package fault is what can happen to a system: to the links between its parts (Link) and to the parts themselves (Node).
+// Every fault is a value with a window in time and an undo.
+//
+// It is the sole importer of Toxiproxy, both the server embedded in the test process and the client of one that runs in a
+// container. Judging whether a fault was felt may not enter: that is for who sees the operations (harness).
+package fault
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"assay/harness/history"
+)
+
+// Scene is where faults happen: the clock of the test, and who wants to know.
+type Scene struct {
+	Now       func() time.Duration // monotonic, since the test's epoch
+	Sabotaged bool                 // injections do nothing: the test of the tests
+	Injected  func(*Fault)
+	Healed    func(*Fault)
+	Fatal     func(error) // ends the test; it does not return
+}
+
+// Fault is one injection. It lasts until Heal.
+type Fault struct {
+	Kind   string        // "delay", "throttle", "drop", "sever", "reset", "kill", "pause"
+	Target string        // the link's or node's name
+	Detail string        // e.g. "client to server", "500ms server to client"
+	Undo   string        // what undoes it: "heal", "restart", "resume"
+	Delay  time.Duration // how much it delays, each way that it delays; 0 for other kinds
+
+	scene *Scene
+	undo  func() error
+
+	mu     sync.Mutex
+	from   time.Duration
+	to     time.Duration
+	healed bool
+}
+
+// String says what was done to what, as in "drop client to server on consumers".
+func (f *Fault) String() string {
+	s := f.Kind
+	if f.Detail != "" {
+		s += " " + f.Detail
+	}
+	return s + " on " + f.Target
+}
+
+// Window is the time during which the fault lasted; one that was not healed lasts until history.Open.
+func (f *Fault) Window() history.Window {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w := history.Window{Name: f.String(), From: f.from, To: history.Open}
+	if f.healed {
+		w.To = f.to
+	}
+	return w
+}
+
+// Heal undoes the fault. Healing twice is harmless.
+func (f *Fault) Heal() error {
+	f.mu.Lock()
+	if f.healed {
+		f.mu.Unlock()
+		return nil
+	}
+	if err := f.undo(); err != nil {
+		f.mu.Unlock()
+		return fmt.Errorf("%s of %s: %w", f.Undo, f, err)
+	}
+	f.healed, f.to = true, f.scene.Now()
+	f.mu.Unlock()
+	f.scene.Healed(f)
+	return nil
+}
+
+// inject starts the fault. Its window begins before the injection, at the first moment at which it could be felt. Under
+// sabotage neither it nor its undo does anything, and nobody can tell but by its effect.
+func (s *Scene) inject(f *Fault, do, undo func() error) *Fault {
+	if s.Sabotaged {
+		nothing := func() error { return nil }
+		do, undo = nothing, nothing
+	}
+	f.scene, f.undo, f.from = s, undo, s.Now()
+	if err := do(); err != nil {
+		s.Fatal(fmt.Errorf("inject %s: %w", f, err))
+	}
+	s.Injected(f)
+	return f
+}

@@ -1,0 +1,248 @@
+// Package history is what a test saw: the operations that clients began, how they ended, and when.
+//
+// It is plain data and the recorder that collects it while clients run. Judgement does not belong here (package check draws
+// conclusions), nor does anything that knows of tests, containers or networks: the package imports the standard library only.
+//
+// The model is that of Jepsen's histories and of Herlihy and Wing, "Linearizability: A Correctness Condition for Concurrent Objects"
+// (1990): an operation is an interval between its invocation and its response, and it takes effect at some moment in that interval.
+package history
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Outcome is what a client knows about the effect of its operation.
+type Outcome uint8
+
+const (
+	// Unknown is the outcome of an operation that may or may not have happened: it timed out, its connection broke before the response,
+	// or it is still pending. It may take effect at any later time. It is the zero value, so that nothing is ever claimed by omission.
+	Unknown Outcome = iota
+	// OK is the outcome of an operation that was acknowledged: it took effect between its Start and its End.
+	OK
+	// Failed is the outcome of an operation that surely had no effect: it was refused, or never sent.
+	Failed
+)
+
+var outcomes = [...]string{Unknown: "unknown", OK: "ok", Failed: "failed"}
+
+// String gives "ok", "failed" or "unknown".
+func (o Outcome) String() string {
+	if int(o) < len(outcomes) {
+		return outcomes[o]
+	}
+	return fmt.Sprintf("Outcome(%d)", uint8(o))
+}
+
+// MarshalText gives "ok", "failed" or "unknown".
+func (o Outcome) MarshalText() ([]byte, error) {
+	if int(o) >= len(outcomes) {
+		return nil, fmt.Errorf("history: no such outcome: %d", uint8(o))
+	}
+	return []byte(outcomes[o]), nil
+}
+
+// UnmarshalText accepts what MarshalText gives.
+func (o *Outcome) UnmarshalText(text []byte) error {
+	i := slices.Index(outcomes[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("history: no such outcome: %q, want ok, failed or unknown", text)
+	}
+	*o = Outcome(i)
+	return nil
+}
+
+// Kinds of operations. A workload may use others of its own; these are the ones that checks know.
+const (
+	Publish    = "publish"    // hand a message to a broker
+	Deliver    = "deliver"    // event: a message reached a consumer
+	Write      = "write"      // store a value
+	Read       = "read"       // ask for a value
+	Disconnect = "disconnect" // event: a client lost its connection
+)
+
+// Open is the End of an operation that is still pending, and the To of a window that is still open: no time is later.
+const Open time.Duration = math.MaxInt64
+
+// Operation is one thing that one client did or that happened to it. Times are monotonic, since the epoch of the recorder.
+type Operation struct {
+	Client string // who issued it, or whom it happened to
+	Kind   string // Publish, Deliver, Write, Read, Disconnect, or a kind of the workload's own
+	Key    string // the register, stream, … that it is about
+	// Value is the value written or read, or the number of the message. The workload gives out numbers that are unique for a Key,
+	// and never 0, which is what a read returns when it finds nothing.
+	Value   int64
+	Attempt int           // of a delivery, as told by the broker: 1 for the first, 2 and up for redeliveries; 0 where it does not apply
+	Start   time.Duration // when it was invoked
+	// End is when the client got the response or gave up waiting for it; Open while the operation is pending. An Unknown operation
+	// can take effect after its End: what reasons about effects uses EffectBy.
+	End     time.Duration
+	Outcome Outcome
+	Err     string // what the client was told when it did not succeed
+}
+
+// EffectBy gives the time by which op has taken effect if it ever does: its End when it is known how it ended, else Open.
+func (op Operation) EffectBy() time.Duration {
+	if op.Outcome == Unknown {
+		return Open
+	}
+	return op.End
+}
+
+// String describes op in one line: "producer: publish orders/51 [1.203s, 1.210s] unknown: timed out".
+func (op Operation) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s %s/%d", op.Client, op.Kind, op.Key, op.Value)
+	if op.Attempt > 0 {
+		fmt.Fprintf(&b, " attempt %d", op.Attempt)
+	}
+	switch op.End {
+	case op.Start:
+		fmt.Fprintf(&b, " at %.3fs", op.Start.Seconds())
+	case Open:
+		fmt.Fprintf(&b, " [%.3fs, …)", op.Start.Seconds())
+	default:
+		fmt.Fprintf(&b, " [%.3fs, %.3fs]", op.Start.Seconds(), op.End.Seconds())
+	}
+	b.WriteString(" " + op.Outcome.String())
+	if op.Err != "" {
+		b.WriteString(": " + op.Err)
+	}
+	return b.String()
+}
+
+// compare is a total order, by Start first, so that what is computed from a sorted history does not depend on how it was stored.
+func compare(a, b *Operation) int {
+	return cmp.Or(
+		cmp.Compare(a.Start, b.Start),
+		cmp.Compare(a.End, b.End),
+		cmp.Compare(a.Client, b.Client),
+		cmp.Compare(a.Key, b.Key),
+		cmp.Compare(a.Value, b.Value),
+		cmp.Compare(a.Attempt, b.Attempt),
+		cmp.Compare(a.Kind, b.Kind),
+		cmp.Compare(a.Outcome, b.Outcome),
+		cmp.Compare(a.Err, b.Err),
+	)
+}
+
+// Window is a stretch of time with a name, such as that of a fault. To is Open while it lasts.
+type Window struct {
+	Name     string
+	From, To time.Duration
+}
+
+// Contains tells whether t lies in w, its ends included.
+func (w Window) Contains(t time.Duration) bool { return w.From <= t && t <= w.To }
+
+// Overlaps tells whether op was in flight at some time in w, its ends included.
+func (w Window) Overlaps(op Operation) bool { return op.Start <= w.To && op.End >= w.From }
+
+// Historian is whoever can tell a history: a Recorder, a Client, whatever embeds one, or a History itself.
+type Historian interface {
+	// History gives the operations so far; those that are pending are Unknown and Open.
+	History() History
+}
+
+// History is a set of operations. What a recorder gives is sorted by Start; no function of this module requires it.
+type History []Operation
+
+// History gives h itself.
+func (h History) History() History { return h }
+
+// Filter gives the operations for which keep is true.
+func (h History) Filter(keep func(Operation) bool) History {
+	var kept History
+	for _, op := range h {
+		if keep(op) {
+			kept = append(kept, op)
+		}
+	}
+	return kept
+}
+
+// Of gives the operations of these kinds.
+func (h History) Of(kinds ...string) History {
+	return h.Filter(func(op Operation) bool { return slices.Contains(kinds, op.Kind) })
+}
+
+// Within gives the operations that began in w. For those that were in flight at some time in it, use Filter(w.Overlaps).
+func (h History) Within(w Window) History {
+	return h.Filter(func(op Operation) bool { return w.Contains(op.Start) })
+}
+
+// Sorted gives the operations by Start, and in an order that depends on nothing but their fields. It is h itself if that is sorted, else a
+// copy.
+func (h History) Sorted() History {
+	if h.sorted() {
+		return h
+	}
+	// Operations are large: their order is found first, and each is moved once.
+	type ref struct {
+		start time.Duration
+		at    int
+	}
+	refs := make([]ref, len(h))
+	for i := range h {
+		refs[i] = ref{h[i].Start, i}
+	}
+	slices.SortFunc(refs, func(a, b ref) int {
+		if c := cmp.Compare(a.start, b.start); c != 0 {
+			return c
+		}
+		return compare(&h[a.at], &h[b.at])
+	})
+	out := make(History, len(h))
+	for i, r := range refs {
+		out[i] = h[r.at]
+	}
+	return out
+}
+
+func (h History) sorted() bool {
+	for i := 1; i < len(h); i++ {
+		if h[i-1].Start >= h[i].Start && compare(&h[i-1], &h[i]) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Merge gives the operations of all of them as one history, sorted by Start.
+func Merge(historians ...Historian) History {
+	var all History
+	for _, h := range historians {
+		all = append(all, h.History()...)
+	}
+	return all.Sorted()
+}
+
+// Batch is a set of messages or writes of one key, such as what one call published.
+type Batch struct {
+	Key    string
+	Values []int64
+}
+
+// Missing gives those of b that received does not show: no delivery and no read returned them. It is what a wait for b waits for.
+func (b Batch) Missing(received Historian) Batch {
+	seen := make(map[int64]bool, len(b.Values))
+	for _, v := range b.Values {
+		seen[v] = false
+	}
+	h := received.History()
+	for i := range h {
+		op := &h[i]
+		if op.Key != b.Key || op.Outcome != OK || op.Kind != Deliver && op.Kind != Read {
+			continue
+		}
+		if _, wanted := seen[op.Value]; wanted {
+			seen[op.Value] = true
+		}
+	}
+	return Batch{b.Key, slices.DeleteFunc(slices.Clone(b.Values), func(v int64) bool { return seen[v] })}
+}

@@ -1,0 +1,89 @@
+package harness
+
+import (
+	"fmt"
+
+	"assay/harness/engine/image"
+	"assay/harness/evidence"
+	"assay/harness/fault"
+	"assay/harness/history"
+)
+
+// Link is a path between clients and a server's port, on which faults can be put. See package fault.
+type Link = fault.Link
+
+// Link returns a link from this test to the server's main port: a stable address for clients in this process.
+func (e *Env) Link(name string, to Server) *Link {
+	e.t.Helper()
+	return e.LinkPort(name, to, to.node().spec.Ports[0])
+}
+
+// LinkPort is Link for another port of the server.
+func (e *Env) LinkPort(name string, to Server, port int) *Link {
+	e.t.Helper()
+	n := to.node()
+	l, err := fault.NewLink(e.scene, name, fmt.Sprintf("%s:%d", n.Name, port))
+	if err != nil {
+		e.fatal(evidence.Broken, "%s", err)
+	}
+	e.enlist(l, "test")
+	e.closing(l.Close)
+	if err := n.attach(linkTo{l, port}); err != nil {
+		e.fatal(evidence.Broken, "%s", err)
+	}
+	return l
+}
+
+// LinkBetween returns a link to the server's main port for clients in other containers, which dial its Address. The first
+// one starts a Toxiproxy container on the Env's network.
+func (e *Env) LinkBetween(name string, to Server) *Link {
+	e.t.Helper()
+	const host, control = "links", 8474
+	if e.proxies == nil {
+		e.proxies = fault.NewProxies(host)
+		n := e.Start(Container{Name: host, Image: image.Recipe("toxiproxy"), Ports: []int{control}, Ready: RespondsHTTP("/version")})
+		e.work.Go(func() {
+			<-n.up
+			if n.err != nil {
+				e.proxies.Started("", n.err)
+				return
+			}
+			address, err := n.container.Address(control)
+			e.proxies.Started(address, err)
+		})
+	}
+	n := to.node()
+	l := e.proxies.NewLink(e.scene, name, fmt.Sprintf("%s:%d", n.Name, n.spec.Ports[0]))
+	e.enlist(l, "containers")
+	return l
+}
+
+func (e *Env) enlist(l *Link, from string) {
+	e.t.Helper()
+	for _, other := range e.record.Links {
+		if other.Name == l.Name {
+			e.fatal(evidence.Broken, "two links are called %q", l.Name)
+		}
+	}
+	e.record.Links = append(e.record.Links, evidence.Link{Name: l.Name, From: from, To: l.To})
+}
+
+// Direct is the link that clients use on which the scenario puts no fault: the server's own stable address, called as the
+// server is.
+func (n *Node) Direct() *Link {
+	n.env.t.Helper()
+	if n.direct == nil {
+		n.direct = n.env.Link(n.Name, n)
+	}
+	return n.direct
+}
+
+// Client returns a recorder of one client's operations, which travel over the links. What happens to a link, or to the server
+// at its end, this client is expected to feel.
+func (e *Env) Client(name string, over ...*Link) *history.Client {
+	var via []string
+	for _, l := range over {
+		via = append(via, l.Name, serverOf(l.To))
+	}
+	return e.recorder.Client(name, via...)
+}

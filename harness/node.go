@@ -1,0 +1,358 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"assay/harness/engine"
+	"assay/harness/engine/image"
+	"assay/harness/evidence"
+	"assay/harness/fault"
+)
+
+// Image says where a container's image comes from.
+type Image = image.Source
+
+// ImageOf is the image of one of Assay's own recipes (fixtures/images), ImageDir one built from a directory of one's own with
+// a Dockerfile, ImageRef one that somebody else made. See package image.
+var (
+	ImageOf  = image.Recipe
+	ImageDir = image.Dir
+	ImageRef = image.Ref
+)
+
+// Container says what a node runs.
+type Container struct {
+	Name         string // unique in the Env; other containers reach it by this name
+	Image        Image
+	Entrypoint   []string // the image's own where nil
+	Command      []string // the image's own where nil
+	Environment  map[string]string
+	Files        map[string][]byte // path in the container → contents
+	Ports        []int             // TCP ports of the server, the main one first
+	Memory       int64             // limit in bytes, engine.DefaultMemory by default
+	Processes    int64             // limit of processes and threads, engine.DefaultProcesses by default
+	Capabilities []string          // the only ones it has, none by default
+	// Ready makes one round trip of the server's protocol with the main port at address; nil when it went well. It is called
+	// again until then. A TCP connect is no such round trip: the engine accepts before the server listens.
+	Ready func(ctx context.Context, address string) error
+	// Version, where given, asks the ready server which version it is, for the record.
+	Version func(ctx context.Context, address string) (string, error)
+}
+
+// readyLimit is how long a server may take to become ready, after its image is there.
+const readyLimit = 60 * time.Second
+
+// Node is one container and what can happen to it.
+type Node struct {
+	*fault.Node
+
+	env  *Env
+	spec Container
+
+	up  chan struct{} // closed when ready or err is set
+	err error
+
+	mu        sync.Mutex
+	container *engine.Container
+	image     image.Built
+	version   string
+	links     []linkTo
+	direct    *Link
+
+	expected atomic.Bool // a fault took it down, or the test is over
+}
+
+// Server is a node, or a fixture built on one.
+type Server interface{ node() *Node }
+
+func (n *Node) node() *Node { return n }
+
+// linkTo is a link that must learn of the node's new ports.
+type linkTo struct {
+	link *fault.Link
+	port int
+}
+
+// Start starts a container and returns at once, so that independent ones start together. Ready waits for it.
+func (e *Env) Start(c Container) *Node {
+	e.t.Helper()
+	n := &Node{env: e, spec: c, up: make(chan struct{})}
+	n.Node = fault.NewNode(e.scene, c.Name, machine{n})
+	e.mu.Lock()
+	for _, other := range e.nodes {
+		if other.Name == c.Name {
+			e.mu.Unlock()
+			e.fatal(evidence.Broken, "two containers are called %q", c.Name)
+		}
+	}
+	e.nodes = append(e.nodes, n)
+	e.mu.Unlock()
+	e.work.Go(func() {
+		defer close(n.up)
+		if n.err = n.start(e.ctx); n.err == nil {
+			n.err = n.await(e.ctx)
+		}
+	})
+	return n
+}
+
+func (n *Node) start(ctx context.Context) error {
+	built, err := n.env.engine.Image(ctx, n.spec.Image)
+	if err != nil {
+		return err
+	}
+	network, err := n.env.network()
+	if err != nil {
+		return err
+	}
+	c, err := n.env.engine.Run(ctx, network, engine.Spec{
+		Name: n.spec.Name, Image: built.Ref, Entrypoint: n.spec.Entrypoint, Command: n.spec.Command, Environment: n.spec.Environment,
+		Ports: n.spec.Ports, Files: n.spec.Files, Memory: n.spec.Memory, Processes: n.spec.Processes, Capabilities: n.spec.Capabilities,
+	})
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	n.container, n.image = c, built
+	n.mu.Unlock()
+	n.watch()
+	return n.retarget()
+}
+
+// await waits until the server answers a round trip of its protocol.
+func (n *Node) await(ctx context.Context) error {
+	if n.spec.Ready == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	address, err := n.container.Address(n.spec.Ports[0])
+	if err != nil {
+		return err
+	}
+	tick := time.NewTicker(awaitPace)
+	defer tick.Stop()
+	last := errors.New("it was never asked")
+	for {
+		if err := n.attempt(ctx, address); err == nil {
+			break
+		} else if ctx.Err() == nil {
+			last = err
+		}
+		if n.died() {
+			return fmt.Errorf("%s ended before it was ready\n%s", n.Name, n.tail())
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s was not ready within %v: %w\n%s", n.Name, readyLimit, last, n.tail())
+		case <-tick.C:
+		}
+	}
+	if n.spec.Version != nil {
+		v, err := n.spec.Version(ctx, address)
+		if err != nil {
+			return fmt.Errorf("ask %s for its version: %w", n.Name, err)
+		}
+		n.mu.Lock()
+		n.version = v
+		n.mu.Unlock()
+	}
+	return nil
+}
+
+// attempt bounds one round trip: the engine's proxy accepts a connection whose server does not listen yet, and nobody answers.
+func (n *Node) attempt(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return n.spec.Ready(ctx, address)
+}
+
+// Ready waits until the server has answered for the first time, and ends the test if it does not, with its log.
+func (n *Node) Ready() {
+	n.env.t.Helper()
+	<-n.up
+	if n.err != nil {
+		n.env.fatal(evidence.Broken, "%s", n.err)
+	}
+}
+
+// Answers is the condition that the server answers now, on its present address and past all links: for awaiting a restart.
+func (n *Node) Answers() error {
+	n.mu.Lock()
+	c := n.container
+	n.mu.Unlock()
+	if c == nil {
+		return fmt.Errorf("%s has not started", n.Name)
+	}
+	address, err := c.Address(n.spec.Ports[0])
+	if err != nil {
+		return err
+	}
+	if err := n.attempt(n.env.ctx, address); err != nil {
+		return fmt.Errorf("%s does not answer: %w", n.Name, err)
+	}
+	return nil
+}
+
+// Exec runs a command in the container and returns its output; an exit status other than 0 ends the test.
+func (n *Node) Exec(command ...string) string {
+	n.env.t.Helper()
+	n.Ready()
+	out, err := n.container.Exec(n.env.ctx, command...)
+	if err != nil {
+		n.env.fatal(evidence.Broken, "%s", err)
+	}
+	return out
+}
+
+// attach adds a link that leads to the node, now and after every restart.
+func (n *Node) attach(l linkTo) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.links = append(n.links, l)
+	if n.container == nil {
+		return nil
+	}
+	return l.follow(n.container)
+}
+
+// retarget tells the links where the node's ports are now.
+func (n *Node) retarget() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var errs []error
+	for _, l := range n.links {
+		errs = append(errs, l.follow(n.container))
+	}
+	return errors.Join(errs...)
+}
+
+func (l linkTo) follow(c *engine.Container) error {
+	address, err := c.Address(l.port)
+	if err != nil {
+		return err
+	}
+	return l.link.Retarget(address)
+}
+
+// unreachable points the links nowhere: the engine may give the ports of a container that is down to another one.
+func (n *Node) unreachable() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var errs []error
+	for _, l := range n.links {
+		errs = append(errs, l.link.Retarget(fault.Nowhere))
+	}
+	return errors.Join(errs...)
+}
+
+// watch notices when the container ends though nobody killed it.
+func (n *Node) watch() {
+	n.env.watch.Go(func() {
+		code, err := n.container.Exited(n.env.watching)
+		if err != nil || n.expected.Load() {
+			return
+		}
+		n.env.mu.Lock()
+		defer n.env.mu.Unlock()
+		n.env.deaths = append(n.env.deaths, death{n, code})
+	})
+}
+
+func (n *Node) died() bool {
+	n.env.mu.Lock()
+	defer n.env.mu.Unlock()
+	for _, d := range n.env.deaths {
+		if d.node == n {
+			return true
+		}
+	}
+	return false
+}
+
+// tail words the end of the container's log.
+func (n *Node) tail() string {
+	const lines = 15
+	n.mu.Lock()
+	c := n.container
+	n.mu.Unlock()
+	if c == nil {
+		return "it has no log"
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	log, err := c.Logs(ctx, lines)
+	if err != nil {
+		return fmt.Sprintf("its log cannot be read: %v", err)
+	}
+	if log == "" {
+		return "its log is empty"
+	}
+	return fmt.Sprintf("the end of its log:\n%s", indent(log, "  | "))
+}
+
+// machine is the node as its faults see it.
+type machine struct{ n *Node }
+
+func (m machine) Kill(ctx context.Context) error {
+	if err := m.ready(); err != nil {
+		return err
+	}
+	m.n.expected.Store(true)
+	if err := m.n.container.Kill(ctx); err != nil {
+		return err
+	}
+	return m.n.unreachable()
+}
+
+func (m machine) Start(ctx context.Context) error {
+	if err := m.n.container.Start(ctx); err != nil {
+		return err
+	}
+	m.n.expected.Store(false)
+	m.n.watch()
+	return m.n.retarget()
+}
+
+func (m machine) Pause(ctx context.Context) error {
+	if err := m.ready(); err != nil {
+		return err
+	}
+	return m.n.container.Pause(ctx)
+}
+
+func (m machine) Unpause(ctx context.Context) error { return m.n.container.Unpause(ctx) }
+
+func (m machine) ready() error {
+	<-m.n.up
+	return m.n.err
+}
+
+// RespondsHTTP is a Ready for servers that speak HTTP: a GET of the path is answered with a status below 400.
+func RespondsHTTP(path string) func(ctx context.Context, address string) error {
+	return func(ctx context.Context, address string) error {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			return err
+		}
+		if resp.StatusCode >= 400 {
+			return fmt.Errorf("GET %s: %s", path, resp.Status)
+		}
+		return nil
+	}
+}

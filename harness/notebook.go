@@ -1,0 +1,72 @@
+package harness
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"assay/harness/evidence"
+)
+
+// The notebook is what `go test -v` prints: the claim, each step, what was predicted and what was seen, and the verdict.
+
+// note writes a line with the time since the test's epoch.
+func (e *Env) note(format string, args ...any) { e.noteAt(e.Now(), format, args...) }
+
+func (e *Env) noteAt(at time.Duration, format string, args ...any) {
+	fmt.Fprintf(e.t.Output(), "%7.3f s  %s\n", at.Seconds(), fmt.Sprintf(format, args...))
+}
+
+func (e *Env) say(format string, args ...any) {
+	fmt.Fprintf(e.t.Output(), format+"\n", args...)
+}
+
+// headline opens the notebook.
+func (e *Env) headline() {
+	r := e.record
+	e.say("claim %s: %s", r.Claim.ID, r.Claim.Says)
+	if r.Claim.Link != "" {
+		e.say("  section %s, %s", r.Claim.Section, r.Claim.Link)
+	}
+	e.say("  seed %d, engine %s at %s", r.Seed, r.Engine.Version, r.Engine.Address)
+	if r.Sabotage != "" {
+		e.say("  SABOTAGED (ASSAY_SABOTAGE=%s): injections do nothing, so this test must fail", r.Sabotage)
+	}
+}
+
+// conclusion closes it.
+func (e *Env) conclusion(path string) {
+	r := e.record
+	var knobs []string
+	for _, k := range r.Knobs {
+		knobs = append(knobs, k.Name+"="+k.Value)
+	}
+	for _, f := range r.Faults {
+		if len(f.Witnesses) > 0 {
+			e.say("  %s %s was felt by %s", f.Kind, f.Target, joined(f.Witnesses))
+		}
+	}
+	switch r.Verdict {
+	case evidence.Holds:
+		e.say("verdict: claim %s holds (%.1f s, %d operations, knobs %s)", r.Claim.ID, r.Duration, r.Operations.Recorded, orNone(knobs))
+	default:
+		e.say("verdict: claim %s is NOT proven (%.1f s, %d operations, knobs %s)", r.Claim.ID, r.Duration, r.Operations.Recorded, orNone(knobs))
+	}
+	e.say("  run it again: %s", r.Rerun)
+	if path != "" {
+		e.say("  evidence: %s", path)
+	}
+}
+
+func orNone(words []string) string {
+	if len(words) == 0 {
+		return "none"
+	}
+	return strings.Join(words, " ")
+}
+
+func joined(words []string) string { return strings.Join(words, "; ") }
+
+func indent(text, by string) string {
+	return by + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+by)
+}

@@ -1,0 +1,245 @@
+package harness
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"assay/harness/check"
+	"assay/harness/evidence"
+	"assay/harness/fault"
+	"assay/harness/history"
+)
+
+// proofs is what the Env has been shown so far.
+type proofs struct {
+	held      []string // properties that held, in the checkers' words
+	broke     []string // properties that the control broke
+	calm      bool
+	early     bool                      // a fault came before the calm
+	lastHeal  time.Duration             // of the latest fault
+	lastWell  time.Duration             // the latest condition that was reached
+	rushed    bool                      // the verdict was read in between
+	witnesses map[*fault.Fault][]string // who felt it, in words
+	unseen    map[*fault.Fault][]string // who was asked and did not
+	told      int                       // how many faults the notebook has told of
+}
+
+// Calm shows that the load behaves while there is no fault: every result must hold, or the test ends here, since the faults
+// to come would prove nothing. It comes before the first fault.
+func (e *Env) Calm(results ...check.Result) {
+	e.t.Helper()
+	for _, r := range results {
+		ok := r.Verdict == check.Holds
+		e.check("calm", "", r, ok)
+		if !ok {
+			e.fatal(evidence.NotCalm, "without any fault, %q %s; the faults below would prove nothing%s", r.Property, words(r), shown(r))
+		}
+	}
+	if len(results) == 0 {
+		e.fatal(evidence.NotCalm, "Calm was given nothing to look at")
+	}
+	e.proofs.calm = true
+}
+
+// Holds is the first proof: the property was seen to hold on the real system, with the mechanism in place.
+func (e *Env) Holds(property string, r check.Result) {
+	e.t.Helper()
+	e.reading()
+	ok := r.Verdict == check.Holds
+	e.check("holds", "", named(property, r), ok)
+	e.proofs.held = append(e.proofs.held, r.Property)
+	if !ok {
+		e.fail(evidence.Violated, "%q should hold, but %s%s", property, words(r), shown(r))
+	}
+}
+
+// Breaks is the second proof: the control, under the same load and the same fault and without the mechanism, was seen to
+// break the same property, in the same checker's judgement. A control that holds, or of which nothing is known, leaves the
+// claim unfalsified.
+func (e *Env) Breaks(property, control string, r check.Result) {
+	e.t.Helper()
+	e.reading()
+	ok := r.Verdict == check.Violated
+	e.check("breaks", control, named(property, r), ok)
+	e.proofs.broke = append(e.proofs.broke, r.Property)
+	if !ok {
+		e.fail(evidence.Unfalsified, "the control, %s, was to break %q, but %s: if nothing breaks it, holding it proves nothing", control, property, words(r))
+	}
+}
+
+// Measure records a figure and requires it to lie in the interval that was predicted. The prediction is computed from knobs
+// and from what was measured in the same run.
+func (e *Env) Measure(name string, got Quantity, predicted Interval) {
+	e.t.Helper()
+	e.reading()
+	if err := predicted.valid(got); err != nil {
+		e.fatal(evidence.Broken, "measure %q: %s", name, err)
+	}
+	ok := predicted.contains(got)
+	low, high := predicted.bounds()
+	e.record.Measurements = append(e.record.Measurements, evidence.Measurement{Name: name, Value: got.Value, Unit: got.Unit, Low: low, High: high, OK: ok})
+	e.note("  %s measured %s: %v, predicted %v", mark(ok), name, got, predicted)
+	if !ok {
+		e.fail(evidence.OffLaw, "%s is %v, predicted %v", name, got, predicted)
+	}
+}
+
+// Heal undoes faults, in the order given, and ends the test if one cannot be undone.
+func (e *Env) Heal(faults ...*fault.Fault) {
+	e.t.Helper()
+	e.announced()
+	for _, f := range faults {
+		if err := f.Heal(); err != nil {
+			e.fatal(evidence.Unhealed, "%s", err)
+		}
+		w := f.Window()
+		e.note("  ✚ %s after %s: %v", f.Undo, brief(w.To-w.From), f)
+	}
+}
+
+// Witness shows who felt a fault that the Env cannot see in the operations of the clients on its link: the result, drawn from
+// operations in the fault's window, must hold.
+func (e *Env) Witness(f *fault.Fault, felt check.Result) {
+	e.t.Helper()
+	if felt.Verdict == check.Holds {
+		e.proofs.witness(f, felt.Summary)
+		return
+	}
+	e.proofs.unseen[f] = append(e.proofs.unseen[f], fmt.Sprintf("%q %s", felt.Property, words(felt)))
+}
+
+func (p *proofs) witness(f *fault.Fault, how string) {
+	p.witnesses[f] = append(p.witnesses[f], how)
+}
+
+// injected and healed are called by package fault, from whichever goroutine.
+func (e *Env) injected(f *fault.Fault) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.faults = append(e.faults, f)
+	if !e.proofs.calm {
+		e.proofs.early = true
+	}
+}
+
+func (e *Env) healed(f *fault.Fault) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.proofs.lastHeal = f.Window().To
+}
+
+// announced tells the notebook of faults since the last line.
+func (e *Env) announced() {
+	e.t.Helper()
+	e.mu.Lock()
+	fresh := e.faults[e.proofs.told:]
+	e.proofs.told = len(e.faults)
+	e.mu.Unlock()
+	for _, f := range fresh {
+		e.noteAt(f.Window().From, "  ⚡ %v", f)
+	}
+}
+
+func (e *Env) wellAt(t time.Duration) { e.proofs.lastWell = t }
+
+// reading notes whether the system was seen to be well between the last undo and the first look at the outcome.
+func (e *Env) reading() {
+	e.t.Helper()
+	e.announced()
+	e.mourn()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.proofs.lastHeal > e.proofs.lastWell {
+		e.proofs.rushed = true
+	}
+}
+
+// judge gives the proofs that only the whole test can give.
+func (e *Env) judge() {
+	e.t.Helper()
+	e.announced()
+	complete := !e.t.Failed() // a test that ended early has said why; what it did not come to is no news
+	if complete {
+		if len(e.proofs.held) == 0 {
+			e.fail(evidence.Violated, "the test shows nothing that holds: call Holds at least once")
+		}
+		if len(e.proofs.broke) == 0 {
+			e.fail(evidence.Unfalsified, "nothing was shown to break: without a control that breaks (Breaks), a claim is not proven")
+		}
+		for _, p := range e.proofs.broke {
+			if !slices.Contains(e.proofs.held, p) {
+				e.fail(evidence.Unfalsified, "the control breaks %q, which was not shown to hold: both must be about the same property, judged by the same checker (held: %q)", p, e.proofs.held)
+			}
+		}
+		if len(e.faults) > 0 && (e.proofs.early || !e.proofs.calm) {
+			e.fail(evidence.NotCalm, "a fault was injected before the load was seen to behave without one: call Calm first")
+		}
+	}
+	ops := e.recorder.History()
+	for _, f := range e.faults {
+		e.see(f, ops)
+		if len(e.proofs.witnesses[f]) == 0 {
+			e.fail(evidence.Vacuous, "nobody felt %v%s", f, asked(e.proofs.unseen[f]))
+		}
+		if complete && f.Window().To == history.Open {
+			e.fail(evidence.Unhealed, "%v was not undone: call Heal, and Await what shows that the system is well", f)
+		}
+	}
+	if complete && e.proofs.rushed {
+		e.fail(evidence.Unhealed, "the outcome was read before the system was seen to be well: after Heal, Await a condition that shows it")
+	}
+}
+
+func asked(unseen []string) string {
+	if len(unseen) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", joined(unseen))
+}
+
+// check keeps a result and tells the notebook.
+func (e *Env) check(role, control string, r check.Result, ok bool) {
+	e.t.Helper()
+	c := evidence.Check{Role: role, Property: r.Property, Control: control, Verdict: r.Verdict.String(), OK: ok, Summary: r.Summary}
+	for _, op := range r.Offending {
+		c.Offending = append(c.Offending, evidence.FromHistory(op))
+	}
+	e.record.Checks = append(e.record.Checks, c)
+	by := ""
+	if control != "" {
+		by = ", by the control (" + control + ")"
+	}
+	e.note("  %s %s: %s%s: %s", mark(ok), role, r.Property, by, r.Summary)
+}
+
+// named puts the scenario's words for a property before the checker's.
+func named(property string, r check.Result) check.Result {
+	r.Property = property
+	return r
+}
+
+func words(r check.Result) string {
+	switch r.Verdict {
+	case check.Holds:
+		return "it holds: " + r.Summary
+	case check.Violated:
+		return "it is violated: " + r.Summary
+	}
+	return "nothing is known: " + r.Summary
+}
+
+func shown(r check.Result) string {
+	s := ""
+	for _, op := range r.Offending {
+		s += "\n    " + op.String()
+	}
+	return s
+}
+
+func mark(ok bool) string {
+	if ok {
+		return "✓"
+	}
+	return "✗"
+}

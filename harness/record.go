@@ -1,0 +1,212 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"assay/harness/evidence"
+	"assay/harness/history"
+)
+
+// finish ends the test's world: judge, heal, close, keep the logs of a failed test, remove everything, write the evidence.
+func (e *Env) finish() {
+	e.t.Helper()
+	if e.engine != nil {
+		if err := e.undeclared(); err != nil && !e.t.Failed() {
+			e.fail(evidence.Broken, "%s", err)
+		}
+		e.troubled()
+		e.judge()
+	}
+	ended := e.Now()
+	e.describe()
+	e.record.Operations = evidence.Bound(e.recorder.History())
+
+	e.teardown()
+
+	e.record.Duration = ended.Seconds()
+	e.record.Verdict = evidence.Holds
+	if e.t.Failed() {
+		e.record.Verdict = evidence.Failed
+		if len(e.record.Failures) == 0 {
+			e.record.Failures = append(e.record.Failures, evidence.Failure{Kind: evidence.TestFailed, At: ended.Seconds(), Message: "the test failed by a word that is not the harness's; see its output"})
+		}
+	}
+	if e.rerun != nil {
+		e.record.Rerun = "ASSAY_KNOBS=" + strings.Join(e.rerun, ",") + " " + e.record.Rerun
+	}
+	e.record.Rerun = fmt.Sprintf("ASSAY_SEED=%d %s", e.record.Seed, e.record.Rerun)
+	path, err := e.write()
+	if err != nil {
+		e.t.Errorf("%s: the evidence could not be written: %s", evidence.Broken, err)
+	}
+	e.conclusion(path)
+}
+
+func (e *Env) write() (string, error) {
+	dir, err := evidence.Dir()
+	if err != nil {
+		return "", err
+	}
+	return evidence.Write(dir, e.record)
+}
+
+// describe writes down what took part.
+func (e *Env) describe() {
+	for _, n := range e.nodes {
+		n.mu.Lock()
+		e.record.Nodes = append(e.record.Nodes, evidence.Node{Name: n.Name, Image: n.image.Ref, ImageID: n.image.ID, Version: n.version})
+		n.mu.Unlock()
+	}
+	for _, f := range e.faults {
+		w := f.Window()
+		r := evidence.Fault{Kind: f.Kind, Target: f.Target, Detail: f.Detail, From: w.From.Seconds(), Undo: f.Undo, Witnesses: e.proofs.witnesses[f]}
+		if w.To != history.Open {
+			r.To = new(w.To.Seconds())
+		}
+		e.record.Faults = append(e.record.Faults, r)
+	}
+}
+
+// teardown leaves nothing behind, whatever goes wrong on the way.
+func (e *Env) teardown() {
+	e.t.Helper()
+	// A fault that still lasts would hold up the clients that are closed now.
+	for _, f := range slices.Backward(e.faults) {
+		if f.Kind != "kill" {
+			if err := f.Heal(); err != nil {
+				e.fail(evidence.Unhealed, "%s", err)
+			}
+		}
+	}
+	for _, n := range e.nodes {
+		n.expected.Store(true)
+	}
+	e.cancel()
+	for _, close := range slices.Backward(e.closers) {
+		if err := close(); err != nil {
+			e.fail(evidence.Broken, "close what the test opened: %s", err)
+		}
+	}
+	e.work.Wait()
+	if e.engine == nil {
+		return
+	}
+	if e.t.Failed() {
+		e.keepLogs()
+	}
+	if e.engine.Keeps() {
+		e.say("kept (ASSAY_KEEP): look with `docker ps --filter label=assay.owner`, remove with `go run ./harness/cmd/assay clean`")
+		e.unwatch()
+		return
+	}
+	if err := e.remove(); err != nil {
+		e.fail(evidence.LeftBehind, "%s\n  what to do: `go run ./harness/cmd/assay clean` once the engine answers", err)
+	}
+	e.unwatch()
+	e.watch.Wait()
+}
+
+func (e *Env) remove() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	errs := make([]error, len(e.nodes))
+	done := make(chan struct{})
+	for i, n := range e.nodes {
+		go func() {
+			if n.container != nil {
+				errs[i] = n.container.Remove(ctx)
+			}
+			done <- struct{}{}
+		}()
+	}
+	for range e.nodes {
+		<-done
+	}
+	if network, err := e.network(); err == nil {
+		errs = append(errs, network.Remove(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// keepLogs keeps the containers' logs of a failed test beside its evidence.
+func (e *Env) keepLogs() {
+	dir, err := evidence.Dir()
+	if err != nil {
+		return // the evidence has the same folder, and its error is told
+	}
+	dir = filepath.Join(dir, e.record.Run, fmt.Sprintf("%s.logs-%d", e.claim.ID, e.record.Started.UnixNano()))
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for _, n := range e.nodes {
+		if n.container == nil {
+			continue
+		}
+		log, err := n.container.Logs(ctx, 0)
+		if err == nil {
+			err = os.MkdirAll(dir, 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, n.Name+".log"), []byte(log), 0o644)
+		}
+		if err != nil {
+			e.fail(evidence.Broken, "keep the log of %s: %s", n.Name, err)
+			continue
+		}
+		e.record.Logs = append(e.record.Logs, filepath.Join(filepath.Base(dir), n.Name+".log"))
+	}
+	if e.record.Logs != nil {
+		e.say("container logs: %s", dir)
+	}
+}
+
+// caller finds the package of the test that called New, and words the command that runs it again.
+func caller(test string) (pkg, rerun string) {
+	pcs := make([]uintptr, 16)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	frame, _ := frames.Next()
+	// "assay/scenarios/messaging_test.TestX": what follows the last slash up to the first dot is the package's last element.
+	slash := strings.LastIndex(frame.Function, "/") + 1
+	last, _, _ := strings.Cut(frame.Function[slash:], ".")
+	pkg = frame.Function[:slash] + strings.TrimSuffix(last, "_test")
+	var run []string
+	for part := range strings.SplitSeq(test, "/") {
+		run = append(run, "^"+regexp.QuoteMeta(part)+"$")
+	}
+	return pkg, fmt.Sprintf("go test -count=1 -v -run '%s' %s", strings.Join(run, "/"), pkg)
+}
+
+// tools lists what this binary was built with.
+func tools() evidence.Tools {
+	t := evidence.Tools{Go: runtime.Version(), Libraries: map[string]string{}}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return t
+	}
+	for _, prefix := range []string{
+		"github.com/testcontainers/testcontainers-go", "github.com/Shopify/toxiproxy/v2", "github.com/nats-io/nats.go",
+		"github.com/jackc/pgx/v5", "github.com/redis/go-redis/v9", "go.etcd.io/etcd/client/v3", "github.com/moby/moby/client",
+	} {
+		for _, m := range info.Deps {
+			if m.Path == prefix {
+				t.Libraries[m.Path] = m.Version
+			}
+		}
+	}
+	return t
+}
+
+// serverOf is the node in a link's node:port.
+func serverOf(to string) string {
+	node, _, _ := strings.Cut(to, ":")
+	return node
+}

@@ -1,0 +1,102 @@
+package harness
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"assay/harness/fault"
+	"assay/harness/history"
+)
+
+// see looks for clients that felt the fault: their operations over its link or server failed, were cut off, were slowed down
+// by as much as was injected, or brought again what had been delivered before.
+func (e *Env) see(f *fault.Fault, ops history.History) {
+	over := map[string]bool{}
+	for _, c := range e.recorder.Clients() {
+		over[c.Name()] = slices.Contains(c.Via(), f.Target)
+	}
+	window := f.Window()
+	byClient := map[string]*felt{}
+	for _, op := range ops {
+		if !over[op.Client] {
+			continue
+		}
+		c := byClient[op.Client]
+		if c == nil {
+			c = &felt{firsts: map[message]time.Duration{}, usual: map[string]time.Duration{}}
+			byClient[op.Client] = c
+		}
+		c.look(op, window, f.Delay)
+	}
+	var names []string
+	for name := range byClient {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if how := byClient[name].words(); how != "" {
+			e.proofs.witness(f, name+": "+how)
+		}
+	}
+}
+
+// felt counts how one client felt a fault.
+type felt struct {
+	failed, unknown, cut, slowed, again int
+	firsts                              map[message]time.Duration // when each message was first delivered
+	usual                               map[string]time.Duration  // the longest that an operation of each kind took before the fault
+}
+
+type message struct {
+	key   string
+	value int64
+}
+
+func (c *felt) look(op history.Operation, w history.Window, delay time.Duration) {
+	m := message{op.Key, op.Value}
+	if op.Kind == history.Deliver {
+		// Redelivery is felt when it comes, which may be after the fault; what counts is that the delivery before was in it.
+		first, seen := c.firsts[m]
+		if !seen {
+			c.firsts[m] = op.Start
+		}
+		if seen && w.Contains(first) && op.Start > first {
+			c.again++
+		}
+		return
+	}
+	took := op.End - op.Start
+	if op.End < w.From && op.Outcome == history.OK {
+		c.usual[op.Kind] = max(c.usual[op.Kind], took)
+	}
+	if !w.Overlaps(op) || op.End == history.Open {
+		return // what is still pending at the end of the test has not told yet
+	}
+	usual, known := c.usual[op.Kind]
+	switch {
+	case op.Kind == history.Disconnect:
+		c.cut++
+	case op.Outcome == history.Failed:
+		c.failed++
+	case op.Outcome == history.Unknown:
+		c.unknown++
+	case known && took > 2*usual && (delay > 0 && took >= delay || delay == 0 && op.End >= w.To):
+		// Slower than ever before: by the injected delay, or held up until the fault had passed.
+		c.slowed++
+	}
+}
+
+func (c *felt) words() string {
+	var w []string
+	for _, n := range []struct {
+		count int
+		what  string
+	}{{c.failed, "failed"}, {c.unknown, "unknown"}, {c.cut, "cut off"}, {c.slowed, "slowed down"}, {c.again, "delivered again"}} {
+		if n.count > 0 {
+			w = append(w, fmt.Sprintf("%d %s", n.count, n.what))
+		}
+	}
+	return strings.Join(w, ", ")
+}
