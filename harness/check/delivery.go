@@ -27,15 +27,22 @@ type DeliveryReport struct {
 	lost, duplicated, unexpected, inversions examples
 	sent                                     history.History
 	index                                    *index
-	messages                                 []message // by their number in index
+	strangers                                map[stranger]int32 // the numbers of the messages that nobody sent
+	messages                                 []message          // by their number in index or strangers
 }
 
 // message is what is known of one.
 type message struct {
-	sent     int32 // in DeliveryReport.sent, the earliest sending that did not surely fail, else the earliest; -1 if nobody sent it
+	sent     int32 // in DeliveryReport.sent, the earliest sending that did not surely fail, else the earliest; none if nobody sent it
 	stream   int32 // of its sending: client and key
 	arrivals int32
 	state    state
+}
+
+// stranger is a message that nobody sent.
+type stranger struct {
+	key   string
+	value int64
 }
 
 // state is the best that is known of the sendings of a message.
@@ -74,41 +81,39 @@ func Delivery(sent, received history.Historian) DeliveryReport {
 	// would be unexpected.
 	in := received.History().Sorted()
 	out := sent.History().Sorted()
-	r := DeliveryReport{sent: out, index: newIndex(out, history.Publish, history.Write)}
-	r.messages = make([]message, 0, len(out))
-	streams := r.addSent(out)
+	r := DeliveryReport{sent: out, index: newIndex(out, history.Publish, history.Write), strangers: make(map[stranger]int32)}
+	r.messages = slices.Repeat([]message{{sent: none, stream: none}}, len(r.index.values))
+	streams := r.addSent()
 	r.addReceived(in, streams)
-	for i := range r.messages {
-		m := &r.messages[i]
-		if m.state == neverSent {
-			continue
+	for i, n := range r.index.numberOf {
+		if n == none || r.messages[n].sent != int32(i) {
+			continue // not a sending, or another one counts for its message
 		}
 		r.Attempted++
-		if m.state != acknowledged {
+		if r.messages[n].state != acknowledged {
 			continue
 		}
 		r.Acknowledged++
-		if m.arrivals == 0 {
+		if r.messages[n].arrivals == 0 {
 			r.Lost++
-			r.lost.add(out[m.sent])
+			r.lost.add(out[i])
 		}
 	}
 	return r
 }
 
-// addSent takes in the sendings, sorted, and gives the number of streams.
-func (r *DeliveryReport) addSent(out history.History) int {
-	clients := newNames()
-	streams := make(map[[2]int32]int32)
-	var last [2]int32
-	stream := int32(-1)
-	for i := range out {
-		op := &out[i]
-		if op.Kind != history.Publish && op.Kind != history.Write {
+// addSent takes in the sendings, by their starts, and gives the number of streams.
+func (r *DeliveryReport) addSent() int {
+	clients := names{numbers: make(map[string]int32), lastNumber: none}
+	streams := make(map[[2]int32]int32) // by client and key
+	last := [2]int32{none, none}
+	stream := none
+	for i, n := range r.index.numberOf {
+		if n == none {
 			continue
 		}
-		n, key := r.index.number(op.Key, op.Value), r.index.keys.number(op.Key)
-		if at := [2]int32{clients.number(op.Client), key}; at != last || stream < 0 {
+		op := &r.sent[i]
+		if at := [2]int32{clients.number(op.Client), r.index.keyOf[i]}; at != last {
 			known, ok := streams[at]
 			if !ok {
 				known = int32(len(streams))
@@ -116,7 +121,7 @@ func (r *DeliveryReport) addSent(out history.History) int {
 			}
 			last, stream = at, known
 		}
-		m := r.message(n)
+		m := &r.messages[n]
 		now := stateOf(op.Outcome)
 		if m.state < perhapsSent && now > m.state {
 			m.sent, m.stream = int32(i), stream
@@ -126,18 +131,22 @@ func (r *DeliveryReport) addSent(out history.History) int {
 	return len(streams)
 }
 
-// addReceived takes in the arrivals, sorted.
+// addReceived takes in the arrivals, by their starts.
 func (r *DeliveryReport) addReceived(in history.History, streams int) {
 	// By stream, the latest start of the sendings that have arrived.
 	newest := slices.Repeat([]time.Duration{nothingYet}, streams)
+	index := newCursor(r.index)
 	for i := range in {
 		op := &in[i]
 		if op.Outcome != history.OK || op.Kind != history.Deliver && (op.Kind != history.Read || op.Value == 0) {
 			continue
 		}
 		r.Deliveries++
-		n := r.index.number(op.Key, op.Value)
-		m := r.message(n)
+		n, _ := index.find(op.Key, op.Value)
+		if n == none {
+			n = r.stranger(op)
+		}
+		m := &r.messages[n]
 		if m.arrivals == 0 {
 			m.arrivals = 1
 			r.addFirstArrival(op, m, newest)
@@ -151,6 +160,18 @@ func (r *DeliveryReport) addReceived(in history.History, streams int) {
 			r.duplicated.add(*op)
 		}
 	}
+}
+
+// stranger gives the number of a message that nobody sent.
+func (r *DeliveryReport) stranger(op *history.Operation) int32 {
+	s := stranger{op.Key, op.Value}
+	n, ok := r.strangers[s]
+	if !ok {
+		n = int32(len(r.messages))
+		r.messages = append(r.messages, message{sent: none, stream: none})
+		r.strangers[s] = n
+	}
+	return n
 }
 
 // nothingYet is before any time that a recorder gives.
@@ -178,13 +199,6 @@ func (r *DeliveryReport) addFirstArrival(op *history.Operation, m *message, newe
 		r.inversions.add(*op)
 	}
 	*before = max(*before, start)
-}
-
-func (r *DeliveryReport) message(n int32) *message {
-	for int(n) >= len(r.messages) {
-		r.messages = append(r.messages, message{sent: -1})
-	}
-	return &r.messages[n]
 }
 
 // NothingLost: every acknowledged message arrived. How often does not matter.
@@ -254,8 +268,10 @@ func (r DeliveryReport) Redelivered(batches ...history.Batch) Result {
 	for _, b := range batches {
 		for _, v := range b.Values {
 			total++
-			m := message{sent: -1}
+			m := message{sent: none}
 			if n, ok := r.index.find(b.Key, v); ok {
+				m = r.messages[n]
+			} else if n, ok := r.strangers[stranger{b.Key, v}]; ok {
 				m = r.messages[n]
 			}
 			if m.arrivals >= 2 {
@@ -264,7 +280,7 @@ func (r DeliveryReport) Redelivered(batches ...history.Batch) Result {
 			if once++; once == 1 {
 				word = fmt.Sprintf(" (first: %s, arrived %s)", name(b.Key, v), [...]string{"never", "once"}[m.arrivals])
 			}
-			if m.sent >= 0 {
+			if m.sent != none {
 				missed.add(r.sent[m.sent])
 			}
 		}

@@ -204,11 +204,12 @@ func TestDelivery(t *testing.T) {
 			result:  check.DeliveryReport.ExactlyOnce,
 			verdict: check.Unknown, summary: "nothing was published",
 		}, {
-			name:     "exactly once: nothing published, yet something received",
-			received: `consumer deliver orders/2 1.120`,
-			result:   check.DeliveryReport.ExactlyOnce,
-			verdict:  check.Violated,
-			summary:  "of 0 acknowledged and 1 received: 0 lost, 0 duplicated, 1 unexpected (first: orders/2 at 1.120s, never sent)", offending: []string{"orders/2"},
+			name:      "exactly once: nothing published, yet something received",
+			received:  `consumer deliver orders/2 1.120`,
+			result:    check.DeliveryReport.ExactlyOnce,
+			verdict:   check.Violated,
+			summary:   "of 0 acknowledged and 1 received: 0 lost, 0 duplicated, 1 unexpected (first: orders/2 at 1.120s, never sent)",
+			offending: []string{"orders/2"},
 		}, {
 			name: "in order: two producers, each in its own, and redeliveries",
 			sent: `
@@ -282,6 +283,16 @@ func TestDelivery(t *testing.T) {
 				return r.Redelivered(history.Batch{Values: []int64{7}})
 			},
 			verdict: check.Violated, summary: "1 of 1 did not arrive twice (first: 7, arrived never)",
+		}, {
+			name: "redelivered: what nobody sent, yet came once and twice",
+			received: `
+				consumer deliver orders/1 1.020
+				consumer deliver orders/2 1.120
+				consumer deliver orders/2 2.120`,
+			result: func(r check.DeliveryReport) check.Result {
+				return r.Redelivered(history.Batch{Key: "orders", Values: []int64{1, 2}})
+			},
+			verdict: check.Violated, summary: "1 of 2 did not arrive twice (first: orders/1, arrived once)",
 		}, {
 			name:    "redelivered: nothing asked for",
 			result:  func(r check.DeliveryReport) check.Result { return r.Redelivered() },

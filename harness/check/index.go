@@ -1,146 +1,162 @@
 package check
 
 import (
+	"slices"
+
 	"assay/harness/history"
 )
 
-// index numbers the (key, value) pairs of a history 0, 1, 2, …, so that what a checker knows of each lies in a slice. Workloads count:
-// the values of a key are mostly dense, and then a lookup is an array access instead of a hash.
+// index numbers the different (key, value) pairs of a history 0, 1, 2, …, so that what a checker knows of each lies in a slice. It needs
+// no hash per operation: the values of a key are kept in order, and histories ask for them more or less in that order.
 type index struct {
-	keys   *names
-	ranges []valueRange // by key
-	dense  []int32      // 1 + number, for the values that lie in their key's range; 0 where there is none
-	sparse map[pair]int32
-	n      int32
+	keys   map[string]int32
+	groups []group // by the number of the key, where its values lie
+	values []int64 // ascending within a key; a pair's place is its number
+
+	// By the place of an operation in the history: the numbers of its key and of its pair, none if it is of another kind.
+	keyOf, numberOf []int32
 }
 
-type pair struct {
-	key   int32
-	value int64
-}
+// group is a range of places.
+type group struct{ from, to int32 }
 
-// valueRange is where the values from least on, size of them, lie in index.dense.
-type valueRange struct {
-	least int64
-	size  uint64
-	at    int
-}
+// none stands for no place and no number.
+const none int32 = -1
 
-// newIndex gives an empty index, laid out for the values of those operations in h that are of the given kinds.
+// newIndex numbers the pairs of those operations of h that are of the given kinds.
 func newIndex(h history.History, kinds ...string) *index {
-	type extent struct {
-		least, most int64
-		n           uint64
-	}
-	ix := &index{keys: newNames(), sparse: make(map[pair]int32)}
-	var extents []extent
+	ix := &index{keys: make(map[string]int32), keyOf: make([]int32, len(h)), numberOf: make([]int32, len(h))}
+	var sizes []int32
+	last := names{numbers: ix.keys, lastNumber: none}
 	for i := range h {
 		op := &h[i]
-		if !is(op, kinds) {
+		if !slices.Contains(kinds, op.Kind) {
+			ix.keyOf[i] = none
 			continue
 		}
-		k := ix.keys.number(op.Key)
-		if int(k) == len(extents) {
-			extents = append(extents, extent{op.Value, op.Value, 0})
+		k := last.number(op.Key)
+		if int(k) == len(sizes) {
+			sizes = append(sizes, 0)
 		}
-		e := &extents[k]
-		e.least, e.most = min(e.least, op.Value), max(e.most, op.Value)
-		e.n++
+		sizes[k]++
+		ix.keyOf[i] = k
 	}
-	total := 0
-	for _, e := range extents {
-		r := valueRange{least: e.least, at: total}
-		// Unsigned, the difference of any two values fits. A range with more gaps than this is not worth its memory.
-		if gaps := uint64(e.most) - uint64(e.least); gaps < 4*e.n+64 {
-			r.size = gaps + 1
+	var total int32
+	ix.groups, total = groupsOf(sizes)
+	ix.values = make([]int64, total)
+	for i, k := range ix.keyOf {
+		if k != none {
+			g := &ix.groups[k]
+			ix.values[g.to] = h[i].Value
+			g.to++
 		}
-		total += int(r.size)
-		ix.ranges = append(ix.ranges, r)
 	}
-	ix.dense = make([]int32, total)
+	for k := range ix.groups {
+		g := &ix.groups[k]
+		values := ix.values[g.from:g.to]
+		slices.Sort(values) // which costs next to nothing if they ascend already
+		g.to = g.from + int32(len(slices.Compact(values)))
+	}
+	c := newCursor(ix)
+	for i, k := range ix.keyOf {
+		ix.numberOf[i] = none
+		if k != none {
+			ix.numberOf[i], _ = c.findIn(k, h[i].Value)
+		}
+	}
 	return ix
 }
 
-// find gives the number of (key, value), if it has one.
+// groupsOf gives empty groups that have room for so many each, and for how many together.
+func groupsOf(sizes []int32) ([]group, int32) {
+	groups := make([]group, len(sizes))
+	from := int32(0)
+	for k, size := range sizes {
+		groups[k] = group{from, from}
+		from += size
+	}
+	return groups, from
+}
+
+// find gives the number of a pair, if it has one.
 func (ix *index) find(key string, value int64) (int32, bool) {
-	k, ok := ix.keys.find(key)
+	k, ok := ix.keys[key]
 	if !ok {
-		return 0, false
+		return none, false
 	}
-	if p := ix.place(k, value); p != nil {
-		return *p - 1, *p > 0
+	return ix.search(k, value)
+}
+
+func (ix *index) search(key int32, value int64) (int32, bool) {
+	g := ix.groups[key]
+	at, ok := slices.BinarySearch(ix.values[g.from:g.to], value)
+	if !ok {
+		return none, false
 	}
-	n, ok := ix.sparse[pair{k, value}]
+	return g.from + int32(at), true
+}
+
+// cursor finds pairs faster than index does if they come more or less in order.
+type cursor struct {
+	ix   *index
+	keys names
+	next []int32 // by key, the number after that of the last pair
+}
+
+func newCursor(ix *index) *cursor {
+	c := &cursor{ix: ix, keys: names{numbers: ix.keys, lastNumber: none}, next: make([]int32, len(ix.groups))}
+	for k, g := range ix.groups {
+		c.next[k] = g.from
+	}
+	return c
+}
+
+// find gives the number of a pair and that of its key, none for what is not in the index.
+func (c *cursor) find(key string, value int64) (n, k int32) {
+	k, ok := c.keys.find(key)
+	if !ok {
+		return none, none
+	}
+	n, _ = c.findIn(k, value)
+	return n, k
+}
+
+func (c *cursor) findIn(key int32, value int64) (int32, bool) {
+	if n := c.next[key]; n < c.ix.groups[key].to && c.ix.values[n] == value {
+		c.next[key]++
+		return n, true
+	}
+	n, ok := c.ix.search(key, value)
+	if ok {
+		c.next[key] = n + 1
+	}
 	return n, ok
-}
-
-// number gives the number of (key, value), a new one if it has none yet.
-func (ix *index) number(key string, value int64) int32 {
-	k := ix.keys.number(key)
-	if p := ix.place(k, value); p != nil {
-		if *p == 0 {
-			ix.n++
-			*p = ix.n
-		}
-		return *p - 1
-	}
-	n, ok := ix.sparse[pair{k, value}]
-	if !ok {
-		n = ix.n
-		ix.n++
-		ix.sparse[pair{k, value}] = n
-	}
-	return n
-}
-
-// place gives where the number of a dense value is kept, nil for the others.
-func (ix *index) place(k int32, value int64) *int32 {
-	if int(k) >= len(ix.ranges) {
-		return nil
-	}
-	r := &ix.ranges[k]
-	if i := uint64(value) - uint64(r.least); i < r.size {
-		return &ix.dense[r.at+int(i)]
-	}
-	return nil
 }
 
 // names numbers strings 0, 1, 2, … It remembers the last, since neighbours in a history are often about the same.
 type names struct {
-	numbers map[string]int32
-	last    string
-	lastNo  int32
+	numbers    map[string]int32
+	last       string
+	lastNumber int32 // none if there was no last
 }
 
-func newNames() *names { return &names{numbers: make(map[string]int32), lastNo: -1} }
-
 func (ns *names) find(s string) (int32, bool) {
-	if s == ns.last && ns.lastNo >= 0 {
-		return ns.lastNo, true
+	if s == ns.last && ns.lastNumber != none {
+		return ns.lastNumber, true
 	}
 	n, ok := ns.numbers[s]
 	if ok {
-		ns.last, ns.lastNo = s, n
+		ns.last, ns.lastNumber = s, n
 	}
 	return n, ok
 }
 
 func (ns *names) number(s string) int32 {
-	if n, ok := ns.find(s); ok {
-		return n
+	n, ok := ns.find(s)
+	if !ok {
+		n = int32(len(ns.numbers))
+		ns.numbers[s] = n
+		ns.last, ns.lastNumber = s, n
 	}
-	n := int32(len(ns.numbers))
-	ns.numbers[s] = n
-	ns.last, ns.lastNo = s, n
 	return n
-}
-
-// is tells whether op is of one of kinds.
-func is(op *history.Operation, kinds []string) bool {
-	for _, kind := range kinds {
-		if op.Kind == kind {
-			return true
-		}
-	}
-	return false
 }

@@ -52,6 +52,7 @@ func Staleness(writes, reads history.Historian) StalenessReport {
 	// Effects before causes, as in Delivery: what is read has been written by the time that the writes are taken.
 	in := reads.History().Sorted()
 	regs := newRegisters(writes.History().Sorted())
+	index := newCursor(regs.index)
 	r := StalenessReport{
 		registers: regs,
 		firstRead: slices.Repeat([]time.Duration{history.Open}, len(regs.versions)),
@@ -59,31 +60,29 @@ func Staleness(writes, reads history.Historian) StalenessReport {
 	}
 	for i := range in {
 		if op := &in[i]; op.Kind == history.Read && op.Outcome == history.OK {
-			r.addRead(op)
+			version, key := index.find(op.Key, op.Value)
+			r.addRead(op, version, key)
 		}
 	}
 	return r
 }
 
-// addRead takes in a read; they come by their starts.
-func (r *StalenessReport) addRead(op *history.Operation) {
+// addRead takes in a read; they come by their starts. Version and key are what it is about, none if nobody tried to write it.
+func (r *StalenessReport) addRead(op *history.Operation, version, key int32) {
 	r.Reads++
 	regs := &r.registers
-	key, known := regs.index.keys.find(op.Key)
-	if known {
+	if key != none {
 		r.lastRead[key] = op.Start
 	}
-	version, written := regs.index.find(op.Key, op.Value)
-	written = written && regs.versions[version].written
 	var overwritten int32
 	switch {
-	case written:
+	case version != none && regs.versions[version].written:
 		r.firstRead[version] = min(r.firstRead[version], op.Start)
 		overwritten = regs.versions[version].overwrittenBy
 	case op.Value != 0:
 		r.Unexpected = append(r.Unexpected, *op)
 		return
-	case known:
+	case key != none:
 		overwritten = regs.earliestFrom(key, regs.keys[key].from)
 	default:
 		return
@@ -130,14 +129,14 @@ func (r StalenessReport) Lags() []Lag {
 	for k, g := range regs.keys {
 		seenFrom[g.to] = history.Open
 		for at := g.to - 1; at >= g.from; at-- {
-			seenFrom[at] = min(seenFrom[at+1], r.firstRead[regs.versionAt[at]])
+			seenFrom[at] = min(seenFrom[at+1], r.firstRead[regs.version(at)])
 		}
 		for at := g.from; at < g.to; at++ {
 			w := regs.writes[regs.order[at]]
 			if w.Outcome != history.OK {
 				continue
 			}
-			seen := min(r.firstRead[regs.versionAt[at]], seenFrom[regs.firstAfter(int32(k), at, w.End)])
+			seen := min(r.firstRead[regs.version(at)], seenFrom[regs.firstAfter(int32(k), at, w.End)])
 			if seen == history.Open {
 				lags = append(lags, Lag{Write: w, Lag: max(0, r.lastRead[k]-w.End)})
 				continue
@@ -258,20 +257,13 @@ func staleReads(stale []StaleRead) []history.Operation {
 
 // registers knows for each value that was written which write overwrote it.
 type registers struct {
-	writes    history.History // sorted
-	index     *index
-	versions  []version // by their number in index
-	keys      []group   // by their number in index
-	order     []int32   // the writes that did not surely fail, as places in writes, by key and then by start
-	versionAt []int32   // for each of order, its version
-	earliest  []int32   // for each of order: of the acknowledged writes of its key from there on, the one with the earliest end, or none
+	writes   history.History // sorted
+	index    *index
+	versions []version // by their number in index
+	order    []int32   // the writes that did not surely fail, as places in writes, by key and then by start
+	keys     []group   // by the number of the key in index, where its writes lie in order
+	earliest []int32   // for each of order: of the acknowledged writes of its key from there on, the one with the earliest end, or none
 }
-
-// none stands for no write.
-const none int32 = -1
-
-// group is where the writes of a key lie in registers.order.
-type group struct{ from, to int32 }
 
 type version struct {
 	written       bool          // false if all its writes surely failed
@@ -281,44 +273,24 @@ type version struct {
 
 func newRegisters(writes history.History) registers {
 	r := registers{writes: writes, index: newIndex(writes, history.Write)}
-	var kept int32
-	for i := range writes {
-		op := &writes[i]
-		if op.Kind != history.Write {
-			continue
+	r.versions = slices.Repeat([]version{{overwrittenBy: none}}, len(r.index.values))
+	sizes := make([]int32, len(r.index.groups))
+	for i, n := range r.index.numberOf {
+		if op := &writes[i]; n != none && op.Outcome != history.Failed {
+			v := &r.versions[n]
+			v.written, v.ended = true, max(v.ended, op.EffectBy())
+			sizes[r.index.keyOf[i]]++
 		}
-		n := r.index.number(op.Key, op.Value)
-		if int(n) == len(r.versions) {
-			r.versions = append(r.versions, version{overwrittenBy: none})
-		}
-		key := r.index.keys.number(op.Key)
-		if int(key) == len(r.keys) {
-			r.keys = append(r.keys, group{})
-		}
-		if op.Outcome == history.Failed {
-			continue
-		}
-		v := &r.versions[n]
-		v.written, v.ended = true, max(v.ended, op.EffectBy())
-		r.keys[key].to++ // its size, for now
-		kept++
 	}
-	var from int32
-	for k := range r.keys {
-		size := r.keys[k].to
-		r.keys[k] = group{from, from}
-		from += size
-	}
-	r.order, r.versionAt, r.earliest = make([]int32, kept), make([]int32, kept), make([]int32, kept)
-	for i := range writes {
-		op := &writes[i]
-		if op.Kind != history.Write || op.Outcome == history.Failed {
-			continue
+	var total int32
+	r.keys, total = groupsOf(sizes)
+	r.order, r.earliest = make([]int32, total), make([]int32, total)
+	for i, k := range r.index.keyOf {
+		if k != none && writes[i].Outcome != history.Failed {
+			g := &r.keys[k]
+			r.order[g.to] = int32(i)
+			g.to++
 		}
-		g := &r.keys[r.index.keys.number(op.Key)]
-		r.order[g.to] = int32(i)
-		r.versionAt[g.to] = r.index.number(op.Key, op.Value)
-		g.to++
 	}
 	for k, g := range r.keys {
 		earliest := none
@@ -330,12 +302,15 @@ func newRegisters(writes history.History) registers {
 			r.earliest[at] = earliest
 		}
 		for at := g.from; at < g.to; at++ {
-			v := &r.versions[r.versionAt[at]]
+			v := &r.versions[r.version(at)]
 			v.overwrittenBy = r.earliestFrom(int32(k), r.firstAfter(int32(k), at, v.ended))
 		}
 	}
 	return r
 }
+
+// version gives the number of what the write at this place in order wrote.
+func (r *registers) version(at int32) int32 { return r.index.numberOf[r.order[at]] }
 
 // earliestFrom gives the acknowledged write of key with the earliest end, of those from at on in its order.
 func (r *registers) earliestFrom(key, at int32) int32 {

@@ -43,9 +43,10 @@ func TestStaleness(t *testing.T) {
 				reader read x/7 1.100 1.110 ok
 				writer write x/8 1.600 1.602 ok
 				reader read x/7 2.110 2.120 ok`,
-			result:  check.StalenessReport.NeverStale,
-			verdict: check.Violated,
-			summary: "1 of 2 reads stale, the oldest by 508ms (first: read x/7 at 2.110s, overwritten by 8 at 1.602s: 508ms stale)", offending: []string{"x/7"},
+			result:    check.StalenessReport.NeverStale,
+			verdict:   check.Violated,
+			summary:   "1 of 2 reads stale, the oldest by 508ms (first: read x/7 at 2.110s, overwritten by 8 at 1.602s: 508ms stale)",
+			offending: []string{"x/7"},
 		}, {
 			name: "never stale: the age counts from the first of two that overwrote it",
 			ops: `
@@ -53,9 +54,10 @@ func TestStaleness(t *testing.T) {
 				writer write x/8 1.100 1.200 ok
 				writer write x/9 1.300 1.400 ok
 				reader read x/7 1.500 1.510 ok`,
-			result:  check.StalenessReport.NeverStale,
-			verdict: check.Violated,
-			summary: "1 of 1 reads stale, the oldest by 300ms (first: read x/7 at 1.500s, overwritten by 8 at 1.200s: 300ms stale)", offending: []string{"x/7"},
+			result:    check.StalenessReport.NeverStale,
+			verdict:   check.Violated,
+			summary:   "1 of 1 reads stale, the oldest by 300ms (first: read x/7 at 1.500s, overwritten by 8 at 1.200s: 300ms stale)",
+			offending: []string{"x/7"},
 		}, {
 			name: "never stale: the overwriting write is not acknowledged before the read begins",
 			ops: `
@@ -97,9 +99,10 @@ func TestStaleness(t *testing.T) {
 				w1 write x/7 1.000 1.100 ok
 				w2 write x/8 1.101 1.190 ok
 				reader read x/7 2.110 2.120 ok`,
-			result:  check.StalenessReport.NeverStale,
-			verdict: check.Violated,
-			summary: "1 of 1 reads stale, the oldest by 920ms (first: read x/7 at 2.110s, overwritten by 8 at 1.190s: 920ms stale)", offending: []string{"x/7"},
+			result:    check.StalenessReport.NeverStale,
+			verdict:   check.Violated,
+			summary:   "1 of 1 reads stale, the oldest by 920ms (first: read x/7 at 2.110s, overwritten by 8 at 1.190s: 920ms stale)",
+			offending: []string{"x/7"},
 		}, {
 			name: "never stale: another key",
 			ops: `
@@ -123,9 +126,10 @@ func TestStaleness(t *testing.T) {
 			ops: `
 				writer write x/7 1.000 1.100 ok
 				reader read x/0 1.104 1.110 ok`,
-			result:  check.StalenessReport.NeverStale,
-			verdict: check.Violated,
-			summary: "1 of 1 reads stale, the oldest by 4ms (first: read x/0 at 1.104s, overwritten by 7 at 1.100s: 4ms stale)", offending: []string{"x/0"},
+			result:    check.StalenessReport.NeverStale,
+			verdict:   check.Violated,
+			summary:   "1 of 1 reads stale, the oldest by 4ms (first: read x/0 at 1.104s, overwritten by 7 at 1.100s: 4ms stale)",
+			offending: []string{"x/0"},
 		}, {
 			name:    "never stale: nothing read",
 			ops:     `writer write x/7 1.000 1.100 ok`,
@@ -168,9 +172,10 @@ func TestStaleness(t *testing.T) {
 				writer write x/8 1.600 1.602 ok
 				reader read x/7 1.700 1.701 ok
 				reader read x/7 2.111 2.120 ok`,
-			result:  noneOlderThan(508 * time.Millisecond),
-			verdict: check.Violated,
-			summary: "1 of 2 reads staler than 508ms, the oldest by 509ms (first: read x/7 at 2.111s, overwritten by 8 at 1.602s: 509ms stale)", offending: []string{"x/7"},
+			result:    noneOlderThan(508 * time.Millisecond),
+			verdict:   check.Violated,
+			summary:   "1 of 2 reads staler than 508ms, the oldest by 509ms (first: read x/7 at 2.111s, overwritten by 8 at 1.602s: 509ms stale)",
+			offending: []string{"x/7"},
 		}, {
 			name:    "bounded: nothing read",
 			result:  noneOlderThan(time.Second),

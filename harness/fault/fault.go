@@ -33,10 +33,11 @@ type Fault struct {
 	scene *Scene
 	undo  func() error
 
-	mu     sync.Mutex
-	from   time.Duration
-	to     time.Duration
-	healed bool
+	mu      sync.Mutex
+	from    time.Duration
+	inForce time.Duration
+	to      time.Duration
+	healed  bool
 }
 
 // String says what was done to what, as in "drop client to server on consumers".
@@ -56,6 +57,16 @@ func (f *Fault) Window() history.Window {
 	if f.healed {
 		w.To = f.to
 	}
+	return w
+}
+
+// InForce is the window without the moments that the injection itself took: whatever begins in it meets the fault. An outage is
+// judged by it, since an operation that slipped through while a kill was under way is no recovery.
+func (f *Fault) InForce() history.Window {
+	w := f.Window()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w.From = f.inForce
 	return w
 }
 
@@ -87,6 +98,7 @@ func (s *Scene) inject(f *Fault, do, undo func() error) *Fault {
 	if err := do(); err != nil {
 		s.Fatal(fmt.Errorf("inject %s: %w", f, err))
 	}
+	f.inForce = s.Now()
 	s.Injected(f)
 	return f
 }

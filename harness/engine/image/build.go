@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -92,6 +93,9 @@ func (r *recipe) compile(ctx context.Context) (binaries []file, clean func(), er
 	return binaries, clean, nil
 }
 
+// stepLine is how the classic builder announces a step, and (in capitals) Podman's in its place.
+var stepLine = regexp.MustCompile(`^(?i:step) \d+/\d+ ?: `)
+
 // order is one build by the engine.
 type order struct {
 	recipe     *recipe
@@ -117,7 +121,7 @@ func docker(ctx context.Context, cli *client.Client, o order) error {
 	var log []string
 	failed := func(err error) error {
 		if ctx.Err() != nil {
-			return fmt.Errorf("build image %s: %s: %w", o.recipe.name, step, context.Cause(ctx))
+			return fmt.Errorf("build image %s: %s: %w", o.recipe.name, cmp.Or(step, "send the build context"), context.Cause(ctx))
 		}
 		return failure{recipe: o.recipe, dockerfile: o.dockerfile, step: step, reason: err.Error(), log: log}
 	}
@@ -135,9 +139,9 @@ func docker(ctx context.Context, cli *client.Client, o order) error {
 	}
 	err = follow(ctx, result.Body, func(message jsonstream.Message) {
 		for _, line := range lines(message.Stream) {
-			if strings.HasPrefix(line, "Step ") {
+			if stepLine.MatchString(line) {
 				step, log = line, nil
-				if strings.Contains(line, " : RUN ") {
+				if strings.Contains(line, ": RUN ") {
 					say("building image %s (first use; %s)", o.recipe.name, short(line))
 				}
 				continue
@@ -168,8 +172,7 @@ func proxies() map[string]*string {
 
 // short is a step as progress shows it: its first line's beginning.
 func short(step string) string {
-	step = "s" + strings.Join(strings.Fields(step), " ")[1:]
-	step = strings.Replace(step, " : ", ": ", 1)
+	step = "step" + strings.Replace(strings.Join(strings.Fields(step), " ")[len("step"):], " : ", ": ", 1)
 	if runes := []rune(step); len(runes) > 80 {
 		return string(runes[:79]) + "…"
 	}
@@ -211,7 +214,7 @@ func hintFor(text, name string) string {
 	}
 	switch {
 	case contains("no space left on device", "disk quota exceeded", "not enough free space"):
-		return "\nthe disk is full: make room where the engine keeps its images (docker system df) and in " + os.TempDir() + " and the go build cache"
+		return "\nthe disk is full: docker system df shows what the engine keeps, go clean -cache empties the compiler's cache" + instead
 	case contains("temporary failure resolving", "could not resolve", "unable to connect", "network is unreachable", "no such host",
 		"i/o timeout", "connection timed out", "connection refused", "dial tcp", "unable to fetch", "could not connect"):
 		return "\nthe network did not answer: check it, and the proxy settings (HTTP_PROXY); " + mirrorVariable + " names another Debian mirror, GOPROXY another Go module proxy" + instead
@@ -223,8 +226,16 @@ func hintFor(text, name string) string {
 	return ""
 }
 
-// lines splits output into lines without the blank ones.
+// noise is what the builder adds to a step's own output: its bookkeeping, and the red it paints errors in.
+var noise = regexp.MustCompile(`^ ---> .*|^Removing intermediate container .*|\x1b\[[0-9;]*m`)
+
+// lines splits output into lines, without noise and blank ones.
 func lines(output string) []string {
-	return slices.DeleteFunc(strings.FieldsFunc(output, func(r rune) bool { return r == '\n' || r == '\r' }),
-		func(line string) bool { return strings.TrimSpace(line) == "" })
+	var kept []string
+	for _, line := range strings.FieldsFunc(output, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		if line = noise.ReplaceAllString(line, ""); strings.TrimSpace(line) != "" {
+			kept = append(kept, line)
+		}
+	}
+	return kept
 }

@@ -167,7 +167,7 @@ func present(ctx context.Context, cli *client.Client, ref string) (Built, error)
 		return built, err
 	}
 	say("pulling image %s", ref)
-	if err := pull(ctx, cli, ref); err != nil {
+	if err := pull(ctx, cli, ref, registryPatience); err != nil {
 		return Built{}, fmt.Errorf("the engine does not have it and cannot pull it: %w", err)
 	}
 	return inspect(ctx, cli, ref)

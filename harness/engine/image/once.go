@@ -107,7 +107,12 @@ func stateDir(sub string) (string, error) {
 func interruptible(ctx context.Context) (_ context.Context, finish func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		// A process that was started to ignore a signal, in the background say, goes on ignoring it.
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
 	finished, watched := make(chan struct{}), make(chan struct{})
 	var caught os.Signal
 	go func() {

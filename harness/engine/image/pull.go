@@ -16,17 +16,17 @@ import (
 // talking, and may take its time.
 const registryPatience = 20 * time.Second
 
-// pull has the engine fetch an image.
-func pull(ctx context.Context, cli *client.Client, ref string) error {
+// pull has the engine fetch an image, and gives up once it has heard nothing of it for as long as patience lasts.
+func pull(ctx context.Context, cli *client.Client, ref string, patience time.Duration) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	silence := time.AfterFunc(registryPatience, func() {
-		cancel(fmt.Errorf("the registry has not answered for %s", registryPatience))
+	silence := time.AfterFunc(patience, func() {
+		cancel(fmt.Errorf("the registry has not answered for %s", patience))
 	})
 	defer silence.Stop()
 	response, err := cli.ImagePull(ctx, ref, client.ImagePullOptions{})
 	if err == nil {
-		err = follow(ctx, response, func(jsonstream.Message) { silence.Reset(registryPatience) })
+		err = follow(ctx, response, func(jsonstream.Message) { silence.Reset(patience) })
 	}
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -1,0 +1,79 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"assay/harness/history"
+)
+
+// SomeOlderThan: at least one read was stale by more than bound. It is what a fault that ages data leads to, and what
+// NoneOlderThan is the opposite of.
+func (r StalenessReport) SomeOlderThan(bound time.Duration) Result {
+	var older []StaleRead
+	for _, s := range r.Stale {
+		if s.Age > bound {
+			older = append(older, s)
+		}
+	}
+	f := finding{
+		property: "some reads are staler than a bound",
+		checked:  r.judged,
+		violated: fmt.Sprintf("none of %d reads staler than %s: %d stale, the oldest by %s", r.judged, howLong(bound), len(r.Stale),
+			howLong(r.Oldest())),
+		holds: r.staleSummary(older, "staler than "+howLong(bound)),
+	}
+	if len(older) == 0 {
+		if f.doubt = r.doubt(); f.doubt == "" {
+			f.violations = 1
+		}
+	}
+	return f.result()
+}
+
+// LagWithin gives the median time until an acknowledged write could be seen, of the writes that began in w and were seen in w: a fault
+// that begins or ends in between would give them a bit of both. It is 0 if there are none.
+func (r StalenessReport) LagWithin(w history.Window) time.Duration {
+	var lags []time.Duration
+	for _, l := range r.Lags() {
+		if l.Seen && w.Contains(l.Write.Start) && w.Contains(l.Write.End+l.Lag) {
+			lags = append(lags, l.Lag)
+		}
+	}
+	return median(lags)
+}
+
+// Convergence gives the time from t until all that was acknowledged before t had been seen. If the history ends before that it has not
+// converged, and the time is a lower bound.
+func (r StalenessReport) Convergence(t time.Duration) (after time.Duration, converged bool) {
+	converged = true
+	for _, l := range r.Lags() {
+		if l.Write.End <= t {
+			after = max(after, l.Write.End+l.Lag-t)
+			converged = converged && l.Seen
+		}
+	}
+	return after, converged
+}
+
+// Latency gives the median time that operations took until they were acknowledged, 0 if none was.
+func Latency(ops history.Historian) time.Duration {
+	var took []time.Duration
+	for _, op := range ops.History() {
+		if op.Outcome == history.OK {
+			took = append(took, op.End-op.Start)
+		}
+	}
+	return median(took)
+}
+
+// median gives the middle of them, 0 if there are none.
+func median(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	n := len(times)
+	if n == 0 {
+		return 0
+	}
+	return (times[(n-1)/2] + times[n/2]) / 2
+}

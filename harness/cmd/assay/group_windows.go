@@ -1,0 +1,8 @@
+package main
+
+import "os/exec"
+
+// inGroup leaves the command in our group: the console interrupts all of it by itself, so there is nobody to be told.
+func inGroup(cmd *exec.Cmd) {
+	cmd.Cancel = func() error { return nil }
+}

@@ -1,0 +1,132 @@
+// Assay is the command beside the tests: it lists the claims, reports what a run has shown, builds images ahead of time,
+// cleans up, and puts the tests themselves to the test. `assay help` has the details.
+//
+// The room is for the command line. What it can do is done elsewhere: claims are found in harness/claims, evidence is drawn in
+// harness/report, and harness/engine speaks to the engine. Only the judge of sabotage lives here, since nobody else asks it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"assay/harness/internal/settings"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first Ctrl-C asks, the second one does not.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+}
+
+// The exit statuses.
+const (
+	success = 0
+	failure = 1 // a claim failed, or the command did
+	misuse  = 2 // the command line or a setting was not understood
+)
+
+// errFailed is the error of a command that has already said what is wrong.
+var errFailed = errors.New("failed")
+
+// command is one subcommand. Its flags register themselves with the set they are given and say how to run.
+type command struct {
+	name, args string
+	does       string
+	prepare    func(*flag.FlagSet) runner
+}
+
+// runner runs a subcommand once its flags are parsed, with what is left of the command line.
+type runner func(ctx context.Context, args []string, out terminal) error
+
+// terminal is where a command writes: what was asked for to out, everything beside it to err.
+type terminal struct{ out, err io.Writer }
+
+// Whoever closed the pipe does not want to hear of it, so errors of writing are let go.
+func (t terminal) say(format string, args ...any) { _, _ = fmt.Fprintf(t.out, format+"\n", args...) }
+func (t terminal) note(format string, args ...any) {
+	_, _ = fmt.Fprintf(t.err, "assay: "+format+"\n", args...)
+}
+
+// errUsage says that a subcommand's arguments were not understood.
+type errUsage string
+
+func (e errUsage) Error() string { return string(e) }
+
+func commands() []command {
+	return []command{
+		{"list", "[-markdown]", "list the claims that the code makes, with the guide's section and link of each", prepareList},
+		{"report", "[-dir folder] [run folder]", "show what a run has shown, by default the newest; exit status 1 if a claim failed", prepareReport},
+		{"images", "", "build all images ahead of time", prepareImages},
+		{"clean", "[-all]", "remove what dead or kept tests left in the engine", prepareClean},
+		{"sabotage", "[packages]", "run the tests with faults that do nothing: every claim with a fault must fail because of it", prepareSabotage},
+		{"help", "[command]", "explain a command, or all of them and the settings", prepareHelp},
+	}
+}
+
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	term := terminal{stdout, stderr}
+	if len(args) == 0 {
+		term.note("no command given\n\n%s", overview())
+		return misuse
+	}
+	if args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
+		args[0] = "help"
+	}
+	all := commands()
+	at := slices.IndexFunc(all, func(c command) bool { return c.name == args[0] })
+	if at < 0 {
+		term.note("there is no command %q\n\n%s", args[0], overview())
+		return misuse
+	}
+	cmd := all[at]
+	if cmd.name != "help" {
+		if err := settings.Unknown(environ); err != nil {
+			term.note("%v", err)
+			return misuse
+		}
+	}
+
+	flags := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { _, _ = io.WriteString(stderr, usage(cmd)) }
+	start := cmd.prepare(flags)
+	switch err := flags.Parse(args[1:]); {
+	case errors.Is(err, flag.ErrHelp):
+		return success
+	case err != nil: // the flag package has said it
+		return misuse
+	}
+
+	err := start(ctx, flags.Args(), term)
+	var wrong errUsage
+	switch {
+	case err == nil:
+		return success
+	case errors.Is(err, errFailed):
+	case errors.As(err, &wrong):
+		term.note("%s\n\n%s", err, usage(cmd))
+		return misuse
+	case ctx.Err() != nil:
+		term.note("interrupted")
+	default:
+		term.note("%v", err)
+	}
+	return failure
+}
+
+// none refuses arguments.
+func none(args []string) error {
+	if len(args) > 0 {
+		return errUsage("nothing is known to do with " + strings.Join(args, " "))
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// harness stands for the real one: it leaves the record that a scenario asks for, if the run is a sabotaged one.
+const harness = `package harness
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+type Claim struct{ ID, Says string }
+
+func Leave(t *testing.T, c Claim, rest string) {
+	if os.Getenv("ASSAY_SABOTAGE") != "faults" {
+		t.Fatal("not sabotaged")
+	}
+	dir := filepath.Join(os.Getenv("ASSAY_EVIDENCE"), "20260101T000000-1")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("{\"schema\": \"assay/evidence/v1\", \"claim\": {\"id\": %q}, %s}", c.ID, rest)
+	if err := os.WriteFile(filepath.Join(dir, c.ID+".json"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+`
+
+func scenario(id, body string) string {
+	return `package s_test
+
+import (
+	"os"
+	"os/signal"
+	"testing"
+	"time"
+
+	"assay/harness"
+)
+
+var _, _, _, _ = os.Getenv, signal.Notify, time.Now, testing.Short
+
+func TestClaim(t *testing.T) {
+	claim := harness.Claim{ID: "` + id + `", Says: "x"}
+	_ = claim
+	` + body + `
+}
+`
+}
+
+const (
+	noticed = "harness.Leave(t, claim, `\"verdict\": \"failed\", \"faults\": [{}], \"failures\": [{\"kind\": \"vacuous\", \"message\": \"nobody felt drop\"}]`); t.Fail()"
+	passed  = "harness.Leave(t, claim, `\"verdict\": \"holds\", \"faults\": [{}]`)"
+)
+
+func TestSabotage(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	module(t, map[string]string{
+		"go.mod":                   "module assay\n\ngo 1.26\n",
+		"harness/harness.go":       harness,
+		"scenarios/good/s_test.go": scenario("12.1", noticed),
+		"scenarios/bad/s_test.go":  scenario("9.1", passed),
+		"scenarios/ugly/s_test.go": scenario("8.5", `t.Fatal("no engine")`),
+	})
+
+	status, stdout, stderr := assay(t, "sabotage", "./scenarios/good")
+	assert.Equal(t, 0, status, stderr)
+	assert.Equal(t, "12.1 failed as it should: nobody felt drop\nsabotage: 1 failed as they should, 0 inject no fault, 0 not as they should be\n", stdout)
+	assert.Equal(t, "assay: ASSAY_SABOTAGE=faults go test -count=1 ./scenarios/good\n", stderr)
+	left, err := filepath.Glob(filepath.Join(tmp, "assay-sabotage-*"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+
+	status, stdout, stderr = assay(t, "sabotage")
+	assert.Equal(t, 1, status)
+	assert.Equal(t, `8.5 LEFT NO EVIDENCE: its test did not run, or ended before it could tell anything
+9.1 PASSED WITHOUT FAULTS: its verdict does not depend on the fault
+12.1 failed as it should: nobody felt drop
+sabotage: 1 failed as they should, 0 inject no fault, 2 not as they should be
+`, stdout)
+	assert.Contains(t, stderr, "go test ended with exit status 1 and said\n")
+	assert.Contains(t, stderr, "no engine")
+	left, err = filepath.Glob(filepath.Join(tmp, "assay-sabotage-*"))
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	assert.Contains(t, stderr, "assay: the evidence is kept in "+left[0]+"\n")
+
+	status, _, stderr = assay(t, "sabotage", "./scenarios/none")
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stderr, "assay: go list ./scenarios/none: exit status 1\n")
+}
+
+// Ctrl-C reaches the tests themselves, two processes further down, and they have cleaned up when the command ends.
+func TestSabotageIsInterrupted(t *testing.T) {
+	root := module(t, map[string]string{
+		"go.mod":             "module assay\n\ngo 1.26\n",
+		"harness/harness.go": harness,
+		"scenarios/slow/s_test.go": scenario("12.1", `
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt)
+	os.WriteFile("started", nil, 0o600)
+	select {
+	case <-interrupted:
+	case <-time.After(time.Minute):
+		return
+	}
+	time.Sleep(200 * time.Millisecond)
+	os.WriteFile("cleaned", nil, 0o600)`),
+	})
+	file := func(name string) string { return filepath.Join(root, "scenarios", "slow", name) }
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			if _, err := os.Stat(file("started")); err == nil {
+				return
+			}
+		}
+	}()
+	var out, err bytes.Buffer
+	assert.Equal(t, 1, run(ctx, []string{"sabotage"}, nil, &out, &err))
+	assert.Equal(t, "assay: ASSAY_SABOTAGE=faults go test -count=1 ./scenarios/...\nassay: interrupted\n", err.String())
+	assert.FileExists(t, file("cleaned"))
+}

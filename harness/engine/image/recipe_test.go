@@ -1,0 +1,217 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// write makes the files of a recipe in a new directory.
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
+	}
+	return dir
+}
+
+func hashOf(t *testing.T, src Source, arch string) string {
+	t.Helper()
+	r, err := load(src, arch)
+	require.NoError(t, err)
+	assert.Regexp(t, `^assay/`+src.Name+`:[0-9a-f]{12}$`, r.tag())
+	return r.hash
+}
+
+var server1 = map[string]string{"Dockerfile": "FROM scratch\nCOPY bin /bin\n", "bin/run": "one", "notes/a.txt": "a", ".dockerignore": "notes\n"}
+
+func TestTagStaysWhileTheRecipeDoes(t *testing.T) {
+	first, again := write(t, server1), write(t, server1)
+	assert.Equal(t, hashOf(t, Dir("server", first), "amd64"), hashOf(t, Dir("server", again), "amd64"), "the same files elsewhere")
+
+	require.NoError(t, os.Chmod(filepath.Join(again, "bin/run"), 0o600))
+	assert.Equal(t, hashOf(t, Dir("server", first), "amd64"), hashOf(t, Dir("server", again), "amd64"), "another umask")
+
+	require.NoError(t, os.WriteFile(filepath.Join(again, "notes/a.txt"), []byte("b"), 0o644))
+	assert.Equal(t, hashOf(t, Dir("server", first), "amd64"), hashOf(t, Dir("server", again), "amd64"), "a file that .dockerignore leaves out")
+}
+
+func TestTagChangesWithTheRecipe(t *testing.T) {
+	changes := map[string]func(t *testing.T, dir string){
+		"the Dockerfile": func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\nCOPY bin /sbin\n"), 0o644))
+		},
+		"a file's content": func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "bin/run"), []byte("two"), 0o644))
+		},
+		"a file's name": func(t *testing.T, dir string) {
+			require.NoError(t, os.Rename(filepath.Join(dir, "bin/run"), filepath.Join(dir, "bin/ran")))
+		},
+		"a file's executable bit": func(t *testing.T, dir string) { require.NoError(t, os.Chmod(filepath.Join(dir, "bin/run"), 0o755)) },
+		"an empty directory":      func(t *testing.T, dir string) { require.NoError(t, os.Mkdir(filepath.Join(dir, "data"), 0o755)) },
+		"a link":                  func(t *testing.T, dir string) { require.NoError(t, os.Symlink("run", filepath.Join(dir, "bin/go"))) },
+		"what is ignored": func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, ".dockerignore"), nil, 0o644))
+		},
+	}
+	before := hashOf(t, Dir("server", write(t, server1)), "amd64")
+	for name, change := range changes {
+		t.Run(name, func(t *testing.T) {
+			dir := write(t, server1)
+			change(t, dir)
+			assert.NotEqual(t, before, hashOf(t, Dir("server", dir), "amd64"))
+		})
+	}
+	assert.NotEqual(t, before, hashOf(t, Dir("server", write(t, server1)), "arm64"), "the architecture")
+}
+
+// own makes a set of recipes like Assay's, and has Recipe find them there.
+func own(t *testing.T) (root string) {
+	root = write(t, map[string]string{
+		"base/Dockerfile":   "ARG ROOT=x\nFROM ${ROOT}\n",
+		"cache/Dockerfile":  baseArg + "\nFROM ${BASE}\n",
+		"queue/Dockerfile":  "# assay:go example.org/queue queue\nFROM scratch\n",
+		"alone/Dockerfile":  "FROM scratch\n",
+		"servers/go.mod":    "module servers\n",
+		"servers/go.sum":    "example.org/queue v1.0.0 h1:x\n",
+		"wrong/Dockerfile":  "# assay:go example.org/queue\nFROM scratch\n",
+		"no-recipe/go.work": "",
+	})
+	before := recipes
+	t.Cleanup(func() { recipes = before })
+	recipes = func() (string, error) { return root, nil }
+	return root
+}
+
+func TestTagFollowsTheBaseAndTheServersModule(t *testing.T) {
+	root := own(t)
+	hashes := func() map[string]string {
+		out := map[string]string{}
+		for _, name := range []string{"cache", "queue", "alone"} {
+			out[name] = hashOf(t, Recipe(name), "amd64")
+		}
+		return out
+	}
+	before := hashes()
+
+	require.NoError(t, os.WriteFile(filepath.Join(root, "base/extra"), []byte("x"), 0o644))
+	base := hashes()
+	assert.NotEqual(t, before["cache"], base["cache"])
+	assert.Equal(t, before["queue"], base["queue"])
+	assert.Equal(t, before["alone"], base["alone"])
+
+	require.NoError(t, os.WriteFile(filepath.Join(root, "servers/go.sum"), []byte("example.org/queue v1.0.1 h1:y\n"), 0o644))
+	module := hashes()
+	assert.NotEqual(t, base["queue"], module["queue"])
+	assert.Equal(t, base["cache"], module["cache"])
+	assert.Equal(t, base["alone"], module["alone"])
+
+	t.Setenv("ASSAY_IMAGE_BASE", "my/debian:1")
+	assert.NotEqual(t, module["cache"], hashes()["cache"], "a base of the user's own")
+}
+
+func TestRecipeErrorsSayWhatThereIs(t *testing.T) {
+	own(t)
+	names, err := Names()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"alone", "base", "cache", "queue", "wrong"}, names)
+
+	_, err = load(Recipe("cash"), "amd64")
+	assert.EqualError(t, err, "image cash: there is no such recipe; there are alone, base, cache, queue, wrong")
+	_, err = load(Recipe("wrong"), "amd64")
+	assert.ErrorContains(t, err, `Assay's own recipes may say "# assay:go PACKAGE FILE"`)
+	_, err = load(Dir("mine", filepath.Join(t.TempDir(), "none")), "amd64")
+	assert.ErrorContains(t, err, "image mine: read its recipe: open ")
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestServerThatDoesNotCompileIsShownWithItsLog(t *testing.T) {
+	own(t)
+	cache := t.TempDir()
+	t.Setenv("GOCACHE", filepath.Join(cache, "go-build"))
+	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Setenv("GOPROXY", "off")
+	said := capture(t)
+	r, err := load(Recipe("queue"), "amd64")
+	require.NoError(t, err)
+	_, clean, err := r.compile(t.Context())
+	assert.ErrorContains(t, err, "build image queue: recipe "+r.dockerfile()+": go build example.org/queue: exit status 1\nthe last lines of its log:\n\t")
+	assert.Equal(t, "assay: building image queue (first use; go build example.org/queue)\n", said.String())
+	clean()
+	left, err := filepath.Glob(filepath.Join(cache, "assay", "build", "*"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, clean, err = r.compile(ctx)
+	defer clean()
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+func TestAssaysOwnRecipesLoad(t *testing.T) {
+	names, err := Names()
+	require.NoError(t, err)
+	assert.Subset(t, names, []string{"base", "etcd", "nats", "postgres", "redis", "toxiproxy"})
+	for _, name := range names {
+		r, err := load(Recipe(name), "amd64")
+		require.NoError(t, err)
+		assert.True(t, r.onBase || len(r.servers) > 0 || name == baseName, "%s stands on the base or is compiled", name)
+	}
+}
+
+func TestBuildContextHoldsWhatTheRecipeNeedsAndNoMore(t *testing.T) {
+	dir := write(t, map[string]string{
+		"Dockerfile": "FROM scratch\n", ".dockerignore": "*\n!bin/run\n!data\ndata/.keep\n", "bin/run": "one", "bin/other": "x", "data/.keep": "",
+	})
+	require.NoError(t, os.Chmod(filepath.Join(dir, "bin/run"), 0o700))
+	files, err := contextOf(dir)
+	require.NoError(t, err)
+	var packed bytes.Buffer
+	require.NoError(t, pack(&packed, files))
+
+	modes := map[string]int64{}
+	for r := tar.NewReader(&packed); ; {
+		header, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		assert.Zero(t, header.Uid)
+		assert.EqualValues(t, 0, header.ModTime.Unix())
+		modes[header.Name] = header.Mode
+	}
+	assert.Equal(t, map[string]int64{"Dockerfile": 0o644, ".dockerignore": 0o644, "bin/run": 0o755, "data/": 0o755}, modes)
+}
+
+// The keys in the recipe are the root of all trust in what the base is made of: these two and no other.
+func TestBaseTrustsDebiansKeysForTrixieOnly(t *testing.T) {
+	root, err := recipes()
+	require.NoError(t, err)
+	armored, err := os.Open(filepath.Join(root, "base", "debian-archive.asc"))
+	require.NoError(t, err)
+	defer armored.Close()
+	keys, err := openpgp.ReadArmoredKeyRing(armored)
+	require.NoError(t, err)
+	var prints []string
+	for _, key := range keys {
+		prints = append(prints, fmt.Sprintf("%X", key.PrimaryKey.Fingerprint))
+	}
+	assert.ElementsMatch(t, []string{
+		"04B54C3CDCA79751B16BC6B5225629DF75B188BD", // Debian Archive Automatic Signing Key (13/trixie)
+		"41587F7DB8C774BCCF131416762F67A0B2C39DE4", // Debian Stable Release Key (13/trixie)
+	}, prints)
+}

@@ -1,0 +1,248 @@
+// Package report draws what the evidence says, for people: the verdict on each claim, the figure that was measured beside the
+// one that was predicted, and what the control did.
+//
+// The room is for drawing. Judging may not enter: a verdict is the record's own.
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"assay/harness/claims"
+	"assay/harness/evidence"
+)
+
+// Table returns a run's result as text of at most width columns (below 60 it needs 60): a line for each claim, then why those
+// failed that did, and how to run them again. Only a command to be copied may be wider. Known are the claims in the code:
+// those among them that have no record were not run. A claim with several records has one line, with how many of them held,
+// and speaks through the first that failed, else through the latest. Colour marks verdicts with ANSI sequences.
+func Table(records []*evidence.Record, known []claims.Claim, width int, colour bool) string {
+	rows := rowsOf(records, known)
+	paint := painter(colour)
+	var out strings.Builder
+	out.WriteString(grid(rows, max(width, 60), paint))
+	for _, r := range rows {
+		if r.held < r.runs {
+			out.WriteString("\n" + reasons(r, max(width, 60), paint))
+		}
+	}
+	out.WriteString("\n" + totals(rows) + "\n")
+	return out.String()
+}
+
+// row is one claim: its record to show, nil where it was not run, and how many records held.
+type row struct {
+	id, says   string
+	shown      *evidence.Record
+	runs, held int
+}
+
+func rowsOf(records []*evidence.Record, known []claims.Claim) []*row {
+	byID := map[string]*row{}
+	for _, c := range known {
+		byID[c.ID] = &row{id: c.ID, says: c.Says}
+	}
+	for _, r := range records {
+		one := byID[r.Claim.ID]
+		if one == nil {
+			one = &row{id: r.Claim.ID}
+			byID[one.id] = one
+		}
+		one.runs++
+		if held(r) {
+			one.held++
+		}
+		if one.shown == nil || held(one.shown) {
+			one.shown, one.says = r, r.Claim.Says
+		}
+	}
+	var rows []*row
+	for _, r := range byID {
+		rows = append(rows, r)
+	}
+	slices.SortFunc(rows, func(a, b *row) int { return claims.Compare(a.id, b.id) })
+	return rows
+}
+
+func held(r *evidence.Record) bool { return r.Verdict == evidence.Holds }
+
+const (
+	red   = "31"
+	green = "32"
+	faint = "2"
+)
+
+func painter(colour bool) func(code, s string) string {
+	if !colour {
+		return func(_, s string) string { return s }
+	}
+	return func(code, s string) string { return "\x1b[" + code + "m" + s + "\x1b[0m" }
+}
+
+const none = "–"
+
+func grid(rows []*row, width int, paint func(code, s string) string) string {
+	cells := [][]string{{"id", "claim", "verdict", "measured, predicted", "control"}}
+	for _, r := range rows {
+		cells = append(cells, []string{line(r.id), line(r.says), verdict(r, paint), headline(r.shown), control(r.shown)})
+	}
+	const gap, widestID, tallest = 2, 12, 4
+	widths := make([]int, len(cells[0]))
+	for _, row := range cells {
+		widths[0] = min(max(widths[0], ansi.StringWidth(row[0])), widestID)
+		for l := range strings.SplitSeq(row[2], "\n") {
+			widths[2] = max(widths[2], ansi.StringWidth(l))
+		}
+	}
+	free := width - widths[0] - widths[2] - (len(widths)-1)*gap
+	widths[1] = free * 38 / 100
+	widths[3] = free * 31 / 100
+	widths[4] = free - widths[1] - widths[3]
+
+	var out strings.Builder
+	for n, row := range cells {
+		columns, height := make([][]string, len(row)), 0
+		for i, cell := range row {
+			columns[i] = lines(cell, widths[i], tallest)
+			height = max(height, len(columns[i]))
+		}
+		for at := range height {
+			var l strings.Builder
+			for i, column := range columns {
+				var part string
+				if at < len(column) {
+					part = column[at]
+				}
+				l.WriteString(part + strings.Repeat(" ", widths[i]-ansi.StringWidth(part)+gap))
+			}
+			out.WriteString(strings.TrimRight(l.String(), " ") + "\n")
+		}
+		if n == 0 {
+			out.WriteString(strings.Repeat("─", width) + "\n")
+		}
+	}
+	return out.String()
+}
+
+// lines breaks s into lines of at most width columns, between words where it can; of more than tallest lines the rest is cut.
+func lines(s string, width, tallest int) []string {
+	all := strings.Split(ansi.Wrap(s, width, ""), "\n")
+	for i := range all {
+		all[i] = strings.TrimRight(all[i], " ")
+	}
+	if len(all) > tallest {
+		all = all[:tallest]
+		all[tallest-1] = ansi.Truncate(all[tallest-1], width-1, "") + "…"
+	}
+	return all
+}
+
+func verdict(r *row, paint func(code, s string) string) string {
+	word, code := "holds", green
+	switch {
+	case r.runs == 0:
+		return paint(faint, "not run")
+	case r.held < r.runs:
+		word, code = "FAILED", red
+	}
+	words := []string{paint(code, word)}
+	if r.runs > 1 {
+		words = append(words, fmt.Sprintf("%d/%d held", r.held, r.runs))
+	}
+	if r.shown.Sabotage != "" {
+		words = append(words, "sabotaged")
+	}
+	return strings.Join(words, "\n")
+}
+
+func headline(r *evidence.Record) string {
+	if r == nil || len(r.Measurements) == 0 {
+		return none
+	}
+	m := r.Measurements[0]
+	return line(m.Name) + "\n" + Figure(m)
+}
+
+func control(r *evidence.Record) string {
+	if r == nil {
+		return none
+	}
+	at := slices.IndexFunc(r.Checks, func(c evidence.Check) bool { return c.Role == "breaks" })
+	if at < 0 {
+		return none
+	}
+	c := r.Checks[at]
+	said := line(c.Control)
+	if !c.OK {
+		said += " did not break"
+	}
+	return said + ": " + line(c.Summary)
+}
+
+// reasons says why a claim failed, and how to run it again.
+func reasons(r *row, width int, paint func(code, s string) string) string {
+	const indent = "  "
+	var out strings.Builder
+	block := func(indent, s string) {
+		for l := range strings.SplitSeq(ansi.Wrap(s, width-len(indent), ""), "\n") {
+			out.WriteString(strings.TrimRight(indent+l, " ") + "\n")
+		}
+	}
+	block("", paint(red, line(r.id)+" failed")+": "+line(r.says))
+	for _, f := range r.shown.Failures {
+		where := fmt.Sprintf("%s at %.1f s", line(f.Kind), f.At)
+		if f.Step != "" {
+			where += fmt.Sprintf(", in %q", line(f.Step))
+		}
+		block(indent, where+":")
+		for l := range strings.SplitSeq(strings.TrimSpace(f.Message), "\n") {
+			block(indent+indent, clean(l))
+		}
+	}
+	if len(r.shown.Failures) == 0 {
+		block(indent, "the record gives no reason")
+	}
+	if more := r.runs - r.held - 1; more > 0 {
+		block(indent, fmt.Sprintf("(%d more of its %d runs failed)", more, r.runs))
+	}
+	if r.shown.Rerun != "" {
+		out.WriteString(indent + "again: " + line(r.shown.Rerun) + "\n")
+	}
+	return out.String()
+}
+
+func totals(rows []*row) string {
+	var hold, failed, notRun int
+	for _, r := range rows {
+		switch {
+		case r.runs == 0:
+			notRun++
+		case r.held < r.runs:
+			failed++
+		default:
+			hold++
+		}
+	}
+	return fmt.Sprintf("claims: %d hold, %d failed, %d not run", hold, failed, notRun)
+}
+
+// line makes one line of s that is safe to print, a dash of an empty one.
+func line(s string) string { return cmp.Or(strings.TrimSpace(clean(s)), none) }
+
+// clean takes out of s what a terminal would obey: evidence can come from anywhere.
+func clean(s string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case unicode.IsSpace(c):
+			return ' '
+		case unicode.IsControl(c), unicode.Is(unicode.Bidi_Control, c):
+			return -1
+		}
+		return c
+	}, s)
+}
