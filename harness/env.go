@@ -48,7 +48,7 @@ type Env struct {
 	recorder *history.Recorder
 	rand     *rand.Rand
 	proxies  *fault.Proxies
-	network  func() (*engine.Network, error)
+	network  *engine.Network
 
 	ctx    context.Context // ends when the test does, before anything is removed
 	cancel context.CancelFunc
@@ -87,6 +87,17 @@ func New(t TB, claim Claim) *Env {
 	if testing.Short() {
 		t.Skipf("-short leaves out what needs containers: claim %s is not put to the test", claim.ID)
 	}
+	e := open(t, claim)
+	if err := e.connect(); err != nil {
+		e.fatal(evidence.Broken, "%s", err)
+	}
+	e.headline()
+	return e
+}
+
+// open is New without an engine: claim, settings, clock and evidence.
+func open(t TB, claim Claim) *Env {
+	t.Helper()
 	e := &Env{t: t, claim: claim, recorder: history.New()}
 	e.proofs.witnesses, e.proofs.unseen = map[*fault.Fault][]string{}, map[*fault.Fault][]string{}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
@@ -105,17 +116,19 @@ func New(t TB, claim Claim) *Env {
 		Fatal: func(err error) { t.Helper(); e.fatal(evidence.Broken, "%s", err) },
 	}
 	t.Cleanup(e.finish)
-	if err := e.prepare(); err != nil {
+	if err := e.settings(); err != nil {
 		e.fatal(evidence.Broken, "%s", err)
 	}
-	e.headline()
 	return e
 }
 
-// prepare reads the settings, finds the engine and begins to make the network.
-func (e *Env) prepare() error {
+// settings reads what was set from outside, and refuses what makes no sense.
+func (e *Env) settings() error {
 	if !claimID.MatchString(e.claim.ID) || e.claim.Says == "" {
 		return fmt.Errorf("harness.Claim{ID: %q, Says: %q}: a claim has an ID of letters, digits, dots and dashes, and a sentence", e.claim.ID, e.claim.Says)
+	}
+	if s := e.record.Sabotage; s != "" && s != "faults" {
+		return fmt.Errorf("ASSAY_SABOTAGE=%s: there is \"faults\", which makes every injection do nothing", s)
 	}
 	var err error
 	if e.record.Seed, err = seed(); err != nil {
@@ -125,19 +138,18 @@ func (e *Env) prepare() error {
 	if e.turned, err = turnedKnobs(e.claim.ID); err != nil {
 		return err
 	}
-	if s := e.record.Sabotage; s != "" && s != "faults" {
-		return fmt.Errorf("ASSAY_SABOTAGE=%s: there is \"faults\", which makes every injection do nothing", s)
-	}
-	if err := errors.Join(settings.Unknown(os.Environ()), image.Overrides(os.Environ())); err != nil {
-		return err
-	}
+	return errors.Join(settings.Unknown(os.Environ()), image.Overrides(os.Environ()))
+}
+
+// connect finds the engine and begins to make the network.
+func (e *Env) connect() error {
+	var err error
 	if e.engine, err = engine.Connect(e.ctx); err != nil {
 		return err
 	}
 	i := e.engine.Info
 	e.record.Engine = evidence.Engine{Address: i.Address, Version: i.Version, API: i.API, OS: i.OS, Kernel: i.Kernel, Arch: i.Arch, CPUs: i.CPUs, Memory: i.Memory}
-	e.network = sync.OnceValues(func() (*engine.Network, error) { return e.engine.NewNetwork(e.ctx, strings.ToLower(e.claim.ID)) })
-	e.work.Go(func() { _, _ = e.network() }) // its error comes back to whoever needs the network
+	e.network = e.engine.BeginNetwork(e.ctx, strings.ToLower(e.claim.ID))
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -108,11 +109,7 @@ func (n *Node) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	network, err := n.env.network()
-	if err != nil {
-		return err
-	}
-	c, err := n.env.engine.Run(ctx, network, engine.Spec{
+	c, err := n.env.engine.Run(ctx, n.env.network, engine.Spec{
 		Name: n.spec.Name, Image: built.Ref, Entrypoint: n.spec.Entrypoint, Command: n.spec.Command, Environment: n.spec.Environment,
 		Ports: n.spec.Ports, Files: n.spec.Files, Memory: n.spec.Memory, Processes: n.spec.Processes, Capabilities: n.spec.Capabilities,
 	})
@@ -146,8 +143,8 @@ func (n *Node) await(ctx context.Context) error {
 		} else if ctx.Err() == nil {
 			last = err
 		}
-		if n.died() {
-			return fmt.Errorf("%s ended before it was ready\n%s", n.Name, n.tail())
+		if d, ok := n.death(); ok {
+			return endedEarly{fmt.Errorf("container %s ended by itself with status %d before it was ready\n%s", n.Name, d.code, n.tail())}
 		}
 		select {
 		case <-ctx.Done():
@@ -178,9 +175,14 @@ func (n *Node) attempt(ctx context.Context, address string) error {
 func (n *Node) Ready() {
 	n.env.t.Helper()
 	<-n.up
-	if n.err != nil {
-		n.env.fatal(evidence.Broken, "%s", n.err)
+	if n.err == nil {
+		return
 	}
+	kind := evidence.Broken
+	if errors.As(n.err, &endedEarly{}) {
+		kind = evidence.Died
+	}
+	n.env.fatal(kind, "%s", n.err)
 }
 
 // Answers is the condition that the server answers now, on its present address and past all links: for awaiting a restart.
@@ -266,15 +268,20 @@ func (n *Node) watch() {
 	})
 }
 
-func (n *Node) died() bool {
+// endedEarly is the error of a server that ended while it was waited for.
+type endedEarly struct{ error }
+
+// death takes the news of the container's end, so that it is told once.
+func (n *Node) death() (death, bool) {
 	n.env.mu.Lock()
 	defer n.env.mu.Unlock()
-	for _, d := range n.env.deaths {
+	for i, d := range n.env.deaths {
 		if d.node == n {
-			return true
+			n.env.deaths = slices.Delete(n.env.deaths, i, i+1)
+			return d, true
 		}
 	}
-	return false
+	return death{}, false
 }
 
 // tail words the end of the container's log.

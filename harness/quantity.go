@@ -59,8 +59,8 @@ func (i Interval) valid(q Quantity) error {
 	switch {
 	case i.mixed || i.unit != q.Unit:
 		return fmt.Errorf("its unit is %q, that of the prediction is %q", q.Unit, i.unit)
-	case math.IsNaN(q.Value) || math.IsNaN(i.low) || math.IsNaN(i.high):
-		return fmt.Errorf("not a number: %v, predicted %v", q, i)
+	case math.IsNaN(q.Value) || math.IsInf(q.Value, 0) || math.IsNaN(i.low) || math.IsNaN(i.high):
+		return fmt.Errorf("not a finite number: %v, predicted %v", q, i)
 	case i.low > i.high:
 		return fmt.Errorf("nothing lies in the predicted interval %v", i)
 	case math.IsInf(i.low, -1) && math.IsInf(i.high, 1):

@@ -20,13 +20,11 @@ import (
 // finish ends the test's world: judge, heal, close, keep the logs of a failed test, remove everything, write the evidence.
 func (e *Env) finish() {
 	e.t.Helper()
-	if e.engine != nil {
-		if err := e.undeclared(); err != nil && !e.t.Failed() {
-			e.fail(evidence.Broken, "%s", err)
-		}
-		e.troubled()
-		e.judge()
+	if err := e.undeclared(); err != nil && !e.t.Failed() {
+		e.fail(evidence.Broken, "%s", err)
 	}
+	e.troubled()
+	e.judge()
 	ended := e.Now()
 	e.describe()
 	e.record.Operations = evidence.Bound(e.recorder.History())
@@ -132,10 +130,7 @@ func (e *Env) remove() error {
 	for range e.nodes {
 		<-done
 	}
-	if network, err := e.network(); err == nil {
-		errs = append(errs, network.Remove(ctx))
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, e.network.Remove(ctx))...)
 }
 
 // keepLogs keeps the containers' logs of a failed test beside its evidence.
@@ -169,15 +164,22 @@ func (e *Env) keepLogs() {
 	}
 }
 
-// caller finds the package of the test that called New, and words the command that runs it again.
+// caller finds the package of the test that is running, and words the command that runs it again.
 func caller(test string) (pkg, rerun string) {
-	pcs := make([]uintptr, 16)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
-	frame, _ := frames.Next()
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
+	// The outermost function that is not the testing package's or the runtime's is the test's.
+	var function string
+	for more := true; more; {
+		var f runtime.Frame
+		if f, more = frames.Next(); !strings.HasPrefix(f.Function, "testing.") && !strings.HasPrefix(f.Function, "runtime.") {
+			function = f.Function
+		}
+	}
 	// "assay/scenarios/messaging_test.TestX": what follows the last slash up to the first dot is the package's last element.
-	slash := strings.LastIndex(frame.Function, "/") + 1
-	last, _, _ := strings.Cut(frame.Function[slash:], ".")
-	pkg = frame.Function[:slash] + strings.TrimSuffix(last, "_test")
+	slash := strings.LastIndex(function, "/") + 1
+	last, _, _ := strings.Cut(function[slash:], ".")
+	pkg = function[:slash] + strings.TrimSuffix(last, "_test")
 	var run []string
 	for part := range strings.SplitSeq(test, "/") {
 		run = append(run, "^"+regexp.QuoteMeta(part)+"$")

@@ -71,6 +71,9 @@ func (e *Engine) Run(ctx context.Context, n *Network, spec Spec) (*Container, er
 	}
 	c := &Container{Name: spec.Name, engine: e, id: tc.GetContainerID(), c: tc}
 	if err == nil {
+		err = n.Made()
+	}
+	if err == nil {
 		err = c.Start(ctx)
 	}
 	if err != nil {
@@ -83,9 +86,11 @@ func request(n *Network, spec Spec, labels map[string]string) testcontainers.Con
 	r := testcontainers.ContainerRequest{
 		Image: spec.Image, Entrypoint: spec.Entrypoint, Cmd: spec.Command, Env: spec.Environment,
 		Labels:         maps.Clone(labels),
-		Networks:       []string{n.Name},
-		NetworkAliases: map[string][]string{n.Name: {spec.Name}},
 		ConfigModifier: func(c *container.Config) { c.Hostname = spec.Name },
+		// Not testcontainers' Networks: the network may still be in the making, and the engine needs it at the start only.
+		EndpointSettingsModifier: func(endpoints map[string]*network.EndpointSettings) {
+			endpoints[n.Name] = &network.EndpointSettings{Aliases: []string{spec.Name}}
+		},
 	}
 	ports := spec.Ports
 	if len(ports) == 0 {
@@ -102,6 +107,7 @@ func request(n *Network, spec Spec, labels map[string]string) testcontainers.Con
 		r.Files = append(r.Files, testcontainers.ContainerFile{Reader: bytes.NewReader(spec.Files[path]), ContainerFilePath: path, FileMode: 0o644})
 	}
 	r.HostConfigModifier = func(h *container.HostConfig) {
+		h.NetworkMode = container.NetworkMode(n.Name)
 		h.PortBindings = bindings
 		h.CapDrop, h.CapAdd = []string{"ALL"}, spec.Capabilities
 		h.SecurityOpt = []string{"no-new-privileges"}

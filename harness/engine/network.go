@@ -17,38 +17,63 @@ type Network struct {
 	Name string
 
 	engine *Engine
+	done   chan struct{} // closed when id or err is set
 	id     string
+	err    error
 }
 
-// NewNetwork makes a network whose name begins with the given one. It takes a small subnet of its own (/28, 13 containers):
-// the engine's default pools hold about 31 networks, which parallel runs exhaust.
+// BeginNetwork begins to make a network whose name begins with the given one, and returns at once: containers can be created
+// for it meanwhile. It takes a small subnet of its own (/28, 13 containers): the engine's default pools hold about 31
+// networks, which parallel runs exhaust.
+func (e *Engine) BeginNetwork(ctx context.Context, name string) *Network {
+	n := &Network{engine: e, Name: fmt.Sprintf("assay-%s-%s", name, token()), done: make(chan struct{})}
+	go func() {
+		defer close(n.done)
+		n.id, n.err = n.make(ctx)
+	}()
+	return n
+}
+
+// NewNetwork is BeginNetwork and Made.
 func (e *Engine) NewNetwork(ctx context.Context, name string) (*Network, error) {
-	labels, err := e.labels()
+	n := e.BeginNetwork(ctx, name)
+	return n, n.Made()
+}
+
+// Made waits until the network is there, or tells why it is not.
+func (n *Network) Made() error {
+	<-n.done
+	return n.err
+}
+
+func (n *Network) make(ctx context.Context) (id string, err error) {
+	labels, err := n.engine.labels()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	const tries = 20
 	for try := 1; ; try++ {
 		subnet := freeSubnet(hostPrefixes())
-		n := &Network{engine: e, Name: fmt.Sprintf("assay-%s-%s", name, token())}
-		e.made()
-		made, err := e.provider.CreateNetwork(ctx, testcontainers.NetworkRequest{
+		n.engine.made()
+		made, err := n.engine.provider.CreateNetwork(ctx, testcontainers.NetworkRequest{
 			Name: n.Name, Driver: "bridge", Labels: labels,
 			IPAM: &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet}}},
 		})
 		if err == nil {
-			n.id = made.(*testcontainers.DockerNetwork).ID
-			return n, nil
+			return made.(*testcontainers.DockerNetwork).ID, nil
 		}
-		e.removed()
+		n.engine.removed()
 		if !strings.Contains(err.Error(), "overlap") || try == tries {
-			return nil, fmt.Errorf("make a network with subnet %s: %w", subnet, explain(err))
+			return "", fmt.Errorf("make a network with subnet %s: %w", subnet, explain(err))
 		}
 	}
 }
 
-// Remove removes the network; the containers on it must be gone.
+// Remove removes the network, if it came to be; the containers on it must be gone.
 func (n *Network) Remove(ctx context.Context) error {
+	if n.Made() != nil {
+		return nil
+	}
 	if err := removeNetwork(ctx, n.engine.cli, n.id); err != nil {
 		return fmt.Errorf("remove network %s: %w", n.Name, err)
 	}

@@ -1,0 +1,211 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"assay/harness/evidence"
+	"assay/harness/fault"
+	"assay/harness/history"
+)
+
+// These tests put real containers under the fake TB. The server is Toxiproxy's, the smallest there is.
+
+func needsEngine(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves out what needs containers")
+	}
+}
+
+func withEngine(t *testing.T, test func(*Env)) ran {
+	t.Helper()
+	needsEngine(t)
+	return run(t, func(tb TB) { test(New(tb, Claim{ID: "test", Says: "a test is a test"})) })
+}
+
+func small(name string) Container {
+	return Container{Name: name, Image: ImageOf("toxiproxy"), Ports: []int{8474}, Ready: RespondsHTTP("/version")}
+}
+
+// get is one operation of a client: an HTTP round trip.
+func get(c *history.Client, l *Link) error {
+	op := c.Begin(history.Read, "version", 0)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := RespondsHTTP("/version")(ctx, l.Address())
+	// Connections are not kept: each operation shows whether the server can be reached now.
+	http.DefaultClient.CloseIdleConnections()
+	if err != nil {
+		op.End(history.Unknown, err)
+		return err
+	}
+	op.EndRead(1, nil)
+	return nil
+}
+
+func TestContainerThatDies(t *testing.T) {
+	r := withEngine(t, func(e *Env) {
+		n := e.Start(small("server"))
+		n.Ready()
+		// Behind the harness's back, as the kernel's OOM killer would.
+		require.NoError(t, n.container.Kill(e.ctx))
+		e.Await(time.Minute, "never", func() error { return errors.New("no") })
+	})
+	r.failedWith(t, evidence.Died, "container server ended by itself with status 137", "the end of its log")
+	require.Len(t, r.record(t).Logs, 1)
+}
+
+func TestServerThatNeverBecomesReady(t *testing.T) {
+	t.Run("it ends", func(t *testing.T) {
+		r := withEngine(t, func(e *Env) {
+			c := small("server")
+			c.Command = []string{"-no-such-flag"}
+			e.Start(c).Ready()
+		})
+		r.failedWith(t, evidence.Died, "container server ended by itself with status 2 before it was ready", "the end of its log", "Usage of /toxiproxy")
+	})
+	t.Run("it cannot start", func(t *testing.T) {
+		r := withEngine(t, func(e *Env) {
+			c := small("server")
+			c.Entrypoint = []string{"/no-such-program"}
+			e.Start(c).Ready()
+		})
+		r.failedWith(t, evidence.Broken, "start container server", "no-such-program")
+	})
+	t.Run("two of a name", func(t *testing.T) {
+		r := withEngine(t, func(e *Env) {
+			e.Start(small("server"))
+			e.Start(small("server"))
+		})
+		r.failedWith(t, evidence.Broken, `two containers are called "server"`)
+	})
+}
+
+func TestNodeFaults(t *testing.T) {
+	r := withEngine(t, func(e *Env) {
+		n := e.Start(small("server"))
+		n.Ready()
+		link := e.Link("clients", n)
+		client := e.Client("client", link)
+		reach := func() error { return get(client, link) }
+		require.NoError(t, reach())
+		e.Calm(good)
+
+		before := link.Address()
+		published, err := n.container.Address(8474)
+		require.NoError(t, err)
+		killed := n.Kill()
+		require.Error(t, reach())
+		e.Heal(killed)
+		e.Await(10*time.Second, "the server is back", n.Answers, reach)
+		require.Equal(t, before, link.Address(), "a client's address outlives a restart")
+		now, err := n.container.Address(8474)
+		require.NoError(t, err)
+		require.NotEqual(t, published, now, "the engine gave another port, or this proves nothing")
+
+		paused := n.Pause()
+		require.Error(t, reach())
+		e.Heal(paused)
+		e.Await(10*time.Second, "the server is awake", reach)
+		e.Holds("nothing is lost", good)
+		e.Breaks("nothing is lost", "the control", bad)
+	})
+	require.Empty(t, r.errors)
+	rec := r.record(t)
+	require.Len(t, rec.Faults, 2)
+	require.Equal(t, "restart", rec.Faults[0].Undo)
+	require.Equal(t, "resume", rec.Faults[1].Undo)
+	require.Equal(t, []evidence.Link{{Name: "clients", From: "test", To: "server:8474"}}, rec.Links)
+	require.Len(t, rec.Nodes, 1)
+	require.NotEmpty(t, rec.Nodes[0].ImageID)
+	require.NotEmpty(t, rec.Engine.Version)
+}
+
+// A link between containers carries the same faults as one from the test. The client in a container is Toxiproxy again: a
+// proxy of its own, whose upstream is the link.
+func TestLinkBetweenContainers(t *testing.T) {
+	r := withEngine(t, func(e *Env) {
+		server := e.Start(small("server"))
+		between := e.LinkBetween("between", server)
+		hop := fault.NewProxies("hop")
+		n := e.Start(Container{Name: "hop", Image: ImageOf("toxiproxy"), Ports: []int{8474, 20001}, Ready: RespondsHTTP("/version")})
+		n.Ready()
+		server.Ready()
+		control, err := n.container.Address(8474)
+		require.NoError(t, err)
+		hop.Started(control, nil)
+		hop.NewLink(e.scene, "hop", between.Address())
+		link := e.LinkPort("way in", n, 20001)
+		client := e.recorder.Client("client", "between")
+		reach := func() error { return get(client, link) }
+		e.Await(10*time.Second, "the server is reached through both", reach)
+		e.Calm(good)
+
+		for _, inject := range []func() *fault.Fault{
+			between.Sever,
+			func() *fault.Fault { return between.Drop(fault.ServerToClient) },
+			func() *fault.Fault { return between.Delay(fault.ClientToServer, 300*time.Millisecond) },
+		} {
+			f := inject()
+			_ = reach()
+			e.Heal(f)
+			e.Await(10*time.Second, "the server is reached again", reach)
+		}
+		e.Holds("nothing is lost", good)
+		e.Breaks("nothing is lost", "the control", bad)
+	})
+	require.Empty(t, r.errors)
+	rec := r.record(t)
+	require.Len(t, rec.Faults, 3)
+	for _, f := range rec.Faults {
+		require.NotEmpty(t, f.Witnesses, f.Kind)
+	}
+	require.Contains(t, rec.Links, evidence.Link{Name: "between", From: "containers", To: "server:8474"})
+}
+
+func TestNoEngine(t *testing.T) {
+	if os.Getenv("HARNESS_TEST_CHILD") != "" {
+		New(t, Claim{ID: "test", Says: "a test is a test"})
+		return
+	}
+	// The engine is sought once a process, so a process of its own.
+	cmd := exec.Command(os.Args[0], "-test.run=^TestNoEngine$", "-test.v")
+	cmd.Env = append(os.Environ(), "HARNESS_TEST_CHILD=1", "DOCKER_HOST=unix:///no/such.sock", "ASSAY_EVIDENCE="+t.TempDir())
+	start := time.Now()
+	out, err := cmd.CombinedOutput()
+	require.Error(t, err, "a test without an engine fails; it is not skipped")
+	require.Less(t, time.Since(start), 10*time.Second)
+	for _, words := range []string{"no Docker engine answers", "unix:///no/such.sock (DOCKER_HOST)", "what to do: start Docker", "--- FAIL"} {
+		require.Contains(t, string(out), words)
+	}
+}
+
+func TestShort(t *testing.T) {
+	if os.Getenv("HARNESS_TEST_CHILD") != "" {
+		New(t, Claim{ID: "test", Says: "a test is a test"})
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestShort$", "-test.v", "-test.short")
+	cmd.Env = append(os.Environ(), "HARNESS_TEST_CHILD=1")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err)
+	require.Contains(t, string(out), "-short leaves out what needs containers: claim test is not put to the test")
+}
+
+func TestReadyIsARoundTrip(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	require.Error(t, RespondsHTTP("/")(ctx, l.Addr().String()), "an open port that says nothing is not ready")
+}

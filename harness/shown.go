@@ -1,0 +1,17 @@
+package harness
+
+import (
+	"errors"
+
+	"assay/harness/check"
+)
+
+// Shown is the condition that a check of what has been recorded so far holds: for awaiting what a fault leads to.
+func Shown(look func() check.Result) Condition {
+	return func() error {
+		if r := look(); r.Verdict != check.Holds {
+			return errors.New(words(r))
+		}
+		return nil
+	}
+}
