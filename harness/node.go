@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"assay/harness/engine"
@@ -45,6 +47,24 @@ type Container struct {
 	Ready func(ctx context.Context, address string) error
 	// Version, where given, asks the ready server which version it is, for the record.
 	Version func(ctx context.Context, address string) (string, error)
+}
+
+var containerName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+
+// valid refuses what could not run, or could not be reached.
+func (c Container) valid() error {
+	if !containerName.MatchString(c.Name) {
+		return fmt.Errorf("container %q: a name is also a host name: lower-case letters, digits and dashes", c.Name)
+	}
+	if len(c.Ports) == 0 {
+		return fmt.Errorf("container %s has no port: say which TCP ports its server listens on, the main one first", c.Name)
+	}
+	for _, p := range c.Ports {
+		if p < 1 || p > 65535 {
+			return fmt.Errorf("container %s: there is no TCP port %d", c.Name, p)
+		}
+	}
+	return nil
 }
 
 // readyLimit is how long a server may take to become ready, after its image is there.
@@ -84,6 +104,9 @@ type linkTo struct {
 // Start starts a container and returns at once, so that independent ones start together. Ready waits for it.
 func (e *Env) Start(c Container) *Node {
 	e.t.Helper()
+	if err := c.valid(); err != nil {
+		e.fatal(evidence.Broken, "%s", err)
+	}
 	n := &Node{env: e, spec: c, up: make(chan struct{})}
 	n.Node = fault.NewNode(e.scene, c.Name, machine{n})
 	e.mu.Lock()
@@ -130,15 +153,11 @@ func (n *Node) await(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
-	address, err := n.container.Address(n.spec.Ports[0])
-	if err != nil {
-		return err
-	}
 	tick := time.NewTicker(awaitPace)
 	defer tick.Stop()
 	last := errors.New("it was never asked")
 	for {
-		if err := n.attempt(ctx, address); err == nil {
+		if err := n.attempt(ctx, n.spec.Ready); err == nil {
 			break
 		} else if ctx.Err() == nil {
 			last = err
@@ -148,27 +167,41 @@ func (n *Node) await(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s was not ready within %v: %w\n%s", n.Name, readyLimit, last, n.tail())
+			return fmt.Errorf("%s was not ready within %v: %w%s\n%s", n.Name, readyLimit, last, elsewhere(last), n.tail())
 		case <-tick.C:
 		}
 	}
-	if n.spec.Version != nil {
-		v, err := n.spec.Version(ctx, address)
-		if err != nil {
-			return fmt.Errorf("ask %s for its version: %w", n.Name, err)
-		}
-		n.mu.Lock()
-		n.version = v
-		n.mu.Unlock()
+	if n.spec.Version == nil {
+		return nil
+	}
+	err := n.attempt(ctx, func(ctx context.Context, address string) (err error) {
+		n.version, err = n.spec.Version(ctx, address)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("ask %s for its version: %w", n.Name, err)
 	}
 	return nil
 }
 
-// attempt bounds one round trip: the engine's proxy accepts a connection whose server does not listen yet, and nobody answers.
-func (n *Node) attempt(ctx context.Context, address string) error {
+// elsewhere guesses at the one reason for a refusal that lies outside of the container.
+func elsewhere(err error) string {
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return ""
+	}
+	return "\n  (where the tests run in a container beside the engine's, 127.0.0.1 is not the engine's: run that container with --network host)"
+}
+
+// attempt bounds one round trip with the main port: the engine's proxy accepts a connection whose server does not listen yet,
+// and nobody answers.
+func (n *Node) attempt(ctx context.Context, trip func(context.Context, string) error) error {
+	address, err := n.container.Address(n.spec.Ports[0])
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	return n.spec.Ready(ctx, address)
+	return trip(ctx, address)
 }
 
 // Ready waits until the server has answered for the first time, and ends the test if it does not, with its log.
@@ -187,17 +220,10 @@ func (n *Node) Ready() {
 
 // Answers is the condition that the server answers now, on its present address and past all links: for awaiting a restart.
 func (n *Node) Answers() error {
-	n.mu.Lock()
-	c := n.container
-	n.mu.Unlock()
-	if c == nil {
-		return fmt.Errorf("%s has not started", n.Name)
+	if n.Ready(); n.spec.Ready == nil {
+		return fmt.Errorf("%s was not told how to see that its server is ready", n.Name)
 	}
-	address, err := c.Address(n.spec.Ports[0])
-	if err != nil {
-		return err
-	}
-	if err := n.attempt(n.env.ctx, address); err != nil {
+	if err := n.attempt(n.env.ctx, n.spec.Ready); err != nil {
 		return fmt.Errorf("%s does not answer: %w", n.Name, err)
 	}
 	return nil
@@ -238,6 +264,9 @@ func (n *Node) retarget() error {
 
 func (l linkTo) follow(c *engine.Container) error {
 	address, err := c.Address(l.port)
+	if errors.Is(err, engine.ErrEnded) {
+		address, err = fault.Nowhere, nil // its death is told by who waits for the server
+	}
 	if err != nil {
 		return err
 	}

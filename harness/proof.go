@@ -3,6 +3,7 @@ package harness
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"assay/harness/check"
@@ -180,7 +181,7 @@ func (e *Env) judge() {
 	for _, f := range e.faults {
 		e.see(f, ops)
 		if len(e.proofs.witnesses[f]) == 0 {
-			e.fail(evidence.Vacuous, "nobody felt %v%s", f, asked(e.proofs.unseen[f]))
+			e.fail(evidence.Vacuous, "nobody felt %v%s", f, e.asked(f))
 		}
 		if complete && f.Window().To == history.Open {
 			e.fail(evidence.Unhealed, "%v was not undone: call Heal, and Await what shows that the system is well", f)
@@ -191,26 +192,41 @@ func (e *Env) judge() {
 	}
 }
 
-func asked(unseen []string) string {
-	if len(unseen) == 0 {
-		return ""
+// asked words who could have felt the fault.
+func (e *Env) asked(f *fault.Fault) string {
+	if unseen := e.proofs.unseen[f]; len(unseen) > 0 {
+		return fmt.Sprintf(" (%s)", joined(unseen))
 	}
-	return fmt.Sprintf(" (%s)", joined(unseen))
+	var over []string
+	for _, c := range e.recorder.Clients() {
+		if slices.Contains(c.Via(), f.Target) {
+			over = append(over, c.Name())
+		}
+	}
+	if len(over) == 0 {
+		return ": no client's operations travel over it (Env.Client), and no Witness was brought"
+	}
+	return fmt.Sprintf(": no operation of %s failed, was cut off, was slowed down as much or came again", strings.Join(over, ", "))
 }
 
 // check keeps a result and tells the notebook.
 func (e *Env) check(role, control string, r check.Result, ok bool) {
 	e.t.Helper()
-	c := evidence.Check{Role: role, Property: r.Property, Control: control, Verdict: r.Verdict.String(), OK: ok, Summary: r.Summary}
+	c := evidence.Check{Role: role, Property: r.Property, Subject: r.Subject, Control: control, Verdict: r.Verdict.String(), OK: ok, Summary: r.Summary}
 	for _, op := range r.Offending {
 		c.Offending = append(c.Offending, evidence.FromHistory(op))
 	}
 	e.record.Checks = append(e.record.Checks, c)
-	by := ""
-	if control != "" {
-		by = ", by the control (" + control + ")"
+	who := ""
+	switch {
+	case control != "" && r.Subject != "":
+		who = fmt.Sprintf(" (the control, %s: %s)", r.Subject, control)
+	case control != "":
+		who = fmt.Sprintf(" (the control: %s)", control)
+	case r.Subject != "":
+		who = fmt.Sprintf(" (%s)", r.Subject)
 	}
-	e.note("  %s %s: %s%s: %s", mark(ok), role, r.Property, by, r.Summary)
+	e.note("  %s %s: %s%s: %s", mark(ok), role, r.Property, who, r.Summary)
 }
 
 // named puts the scenario's words for a property before the checker's.

@@ -115,7 +115,7 @@ func TestSoundScenarioHolds(t *testing.T) {
 	require.GreaterOrEqual(t, rec.Operations.Recorded, 3)
 	for _, line := range []string{
 		"▸ fault", "⚡ sever on wire", "✚ heal after", "✓ the wire works", "✓ calm: nothing is lost",
-		"✓ breaks: nothing is lost, by the control (the control): lost 1 of 3",
+		"✓ breaks: nothing is lost (the control: the control): lost 1 of 3",
 		"✓ measured staleness: 0.5 s, predicted 0.5 to 1 s", "sever wire was felt by caller: 1 unknown",
 		"verdict: claim 12.99 holds", "run it again: ASSAY_SEED=", "evidence: ",
 	} {

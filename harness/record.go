@@ -26,10 +26,10 @@ func (e *Env) finish() {
 	e.troubled()
 	e.judge()
 	ended := e.Now()
-	e.describe()
+	e.tellFaults()
 	e.record.Operations = evidence.Bound(e.recorder.History())
-
 	e.teardown()
+	e.tellNodes()
 
 	e.record.Duration = ended.Seconds()
 	e.record.Verdict = evidence.Holds
@@ -58,13 +58,8 @@ func (e *Env) write() (string, error) {
 	return evidence.Write(dir, e.record)
 }
 
-// describe writes down what took part.
-func (e *Env) describe() {
-	for _, n := range e.nodes {
-		n.mu.Lock()
-		e.record.Nodes = append(e.record.Nodes, evidence.Node{Name: n.Name, Image: n.image.Ref, ImageID: n.image.ID, Version: n.version})
-		n.mu.Unlock()
-	}
+// tellFaults writes down the faults as the scenario left them, before cleanup heals the rest.
+func (e *Env) tellFaults() {
 	for _, f := range e.faults {
 		w := f.Window()
 		r := evidence.Fault{Kind: f.Kind, Target: f.Target, Detail: f.Detail, From: w.From.Seconds(), Undo: f.Undo, Witnesses: e.proofs.witnesses[f]}
@@ -72,6 +67,13 @@ func (e *Env) describe() {
 			r.To = new(w.To.Seconds())
 		}
 		e.record.Faults = append(e.record.Faults, r)
+	}
+}
+
+// tellNodes writes down what ran, once nothing in the background adds to it.
+func (e *Env) tellNodes() {
+	for _, n := range e.nodes {
+		e.record.Nodes = append(e.record.Nodes, evidence.Node{Name: n.Name, Image: n.image.Ref, ImageID: n.image.ID, Version: n.version})
 	}
 }
 

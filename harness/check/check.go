@@ -62,6 +62,7 @@ type Result struct {
 	// Property says what was judged. A checker always gives the same words, without numbers: by them a claim and its control are seen to
 	// be about the same property.
 	Property string
+	Subject  string // whose history was judged, where the historian has a name
 	Verdict  Verdict
 	// Summary is one sentence with the numbers, such as "lost 50 of 150 acknowledged (first: orders/51 published at 1.203s)".
 	Summary    string
@@ -73,6 +74,9 @@ type Result struct {
 // String gives the result on one line, and each offending operation on one of its own.
 func (r Result) String() string {
 	var b strings.Builder
+	if r.Subject != "" {
+		b.WriteString(r.Subject + ": ")
+	}
 	fmt.Fprintf(&b, "%s: %s: %s", r.Property, r.Verdict, r.Summary)
 	for _, op := range r.Offending {
 		fmt.Fprintf(&b, "\n\t%s", op)
@@ -89,8 +93,17 @@ func That(property string, ok bool, format string, args ...any) Result {
 	return r
 }
 
+// nameOf gives the name of a historian that has one, as clients do.
+func nameOf(h history.Historian) string {
+	if n, ok := h.(interface{ Name() string }); ok {
+		return n.Name()
+	}
+	return ""
+}
+
 // finding is how a checker words its result, whichever it will be.
 type finding struct {
+	subject    string
 	property   string
 	violations int
 	checked    int
@@ -102,7 +115,7 @@ type finding struct {
 
 // result: what was seen broken is broken, whatever else is in doubt; and what is in doubt does not hold.
 func (f finding) result() Result {
-	r := Result{Property: f.property, Violations: f.violations, Checked: f.checked}
+	r := Result{Property: f.property, Subject: f.subject, Violations: f.violations, Checked: f.checked}
 	switch {
 	case f.violations > 0:
 		r.Verdict, r.Summary, r.Offending = Violated, f.violated, f.offending

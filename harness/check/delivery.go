@@ -23,6 +23,8 @@ type DeliveryReport struct {
 	// Inversions counts the messages that arrived, for the first time, after a message that the same client sent later to the same key.
 	Inversions int
 
+	subject string
+
 	ordered                                  int // messages that arrived after another one of the same client and key
 	lost, duplicated, unexpected, inversions examples
 	sent                                     history.History
@@ -81,7 +83,7 @@ func Delivery(sent, received history.Historian) DeliveryReport {
 	// would be unexpected.
 	in := received.History().Sorted()
 	out := sent.History().Sorted()
-	r := DeliveryReport{sent: out, index: newIndex(out, history.Publish, history.Write), strangers: make(map[stranger]int32)}
+	r := DeliveryReport{subject: nameOf(received), sent: out, index: newIndex(out, history.Publish, history.Write), strangers: make(map[stranger]int32)}
 	r.messages = slices.Repeat([]message{{sent: none, stream: none}}, len(r.index.values))
 	streams := r.addSent()
 	r.addReceived(in, streams)
@@ -204,6 +206,7 @@ func (r *DeliveryReport) addFirstArrival(op *history.Operation, m *message, newe
 // NothingLost: every acknowledged message arrived. How often does not matter.
 func (r DeliveryReport) NothingLost() Result {
 	return finding{
+		subject:    r.subject,
 		property:   "nothing acknowledged is lost",
 		violations: r.Lost,
 		checked:    r.Acknowledged,
@@ -217,6 +220,7 @@ func (r DeliveryReport) NothingLost() Result {
 // NoDuplicates: nothing arrived more than once.
 func (r DeliveryReport) NoDuplicates() Result {
 	return finding{
+		subject:    r.subject,
 		property:   "nothing arrives twice",
 		violations: r.Duplicated,
 		checked:    r.Received,
@@ -230,6 +234,7 @@ func (r DeliveryReport) NoDuplicates() Result {
 // NothingUnexpected: nothing arrived that nobody sent, or whose sending surely failed.
 func (r DeliveryReport) NothingUnexpected() Result {
 	return finding{
+		subject:    r.subject,
 		property:   "nothing arrives that was not sent",
 		violations: r.Unexpected,
 		checked:    r.Received,
@@ -249,6 +254,7 @@ func (r DeliveryReport) ExactlyOnce() Result {
 		}
 	}
 	return finding{
+		subject:    r.subject,
 		property:   "every acknowledged message arrives exactly once",
 		violations: r.Lost + r.Duplicated + r.Unexpected,
 		checked:    r.Acknowledged,
@@ -286,6 +292,7 @@ func (r DeliveryReport) Redelivered(batches ...history.Batch) Result {
 		}
 	}
 	f := finding{
+		subject:    r.subject,
 		property:   "each of these arrives at least twice",
 		violations: once,
 		checked:    total,
@@ -302,6 +309,7 @@ func (r DeliveryReport) Redelivered(batches ...history.Batch) Result {
 // InOrder: what one client sent to one key arrived, for the first time, in the order in which it was sent.
 func (r DeliveryReport) InOrder() Result {
 	f := finding{
+		subject:    r.subject,
 		property:   "messages arrive in the order they were sent in",
 		violations: r.Inversions,
 		checked:    r.ordered,

@@ -25,5 +25,5 @@ func ExampleDelivery() {
 	fmt.Println(report.NoDuplicates())
 	// Output:
 	// nothing acknowledged is lost: violated: 1 of 2
-	// nothing arrives twice: holds: each of 1 received arrived once
+	// consumer: nothing arrives twice: holds: each of 1 received arrived once
 }

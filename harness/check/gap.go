@@ -9,6 +9,7 @@ import (
 // a gap of that length is to be the effect of the fault.
 func (r OutageReport) NoGapOf(limit time.Duration) Result {
 	f := finding{
+		subject:  r.subject,
 		property: "operations succeed without a long pause",
 		checked:  r.Total.OK,
 		violated: fmt.Sprintf("nothing succeeded for %s, which is not less than %s", howLong(r.LongestGap), howLong(limit)),

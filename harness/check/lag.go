@@ -18,6 +18,7 @@ func (r StalenessReport) SomeOlderThan(bound time.Duration) Result {
 		}
 	}
 	f := finding{
+		subject:  r.subject,
 		property: "some reads are staler than a bound",
 		checked:  r.judged,
 		violated: fmt.Sprintf("none of %d reads staler than %s: %d stale, the oldest by %s", r.judged, howLong(bound), len(r.Stale),
@@ -44,17 +45,19 @@ func (r StalenessReport) LagWithin(w history.Window) time.Duration {
 	return median(lags)
 }
 
-// Convergence gives the time from t until all that was acknowledged before t had been seen. If the history ends before that it has not
-// converged, and the time is a lower bound.
-func (r StalenessReport) Convergence(t time.Duration) (after time.Duration, converged bool) {
-	converged = true
+// Convergence gives the time from t until all that was acknowledged before t had been seen, Open if the history ends before that.
+func (r StalenessReport) Convergence(t time.Duration) time.Duration {
+	var after time.Duration
 	for _, l := range r.Lags() {
-		if l.Write.End <= t {
-			after = max(after, l.Write.End+l.Lag-t)
-			converged = converged && l.Seen
+		if l.Write.End > t {
+			continue
 		}
+		if !l.Seen {
+			return history.Open
+		}
+		after = max(after, l.Write.End+l.Lag-t)
 	}
-	return after, converged
+	return after
 }
 
 // Latency gives the median time that operations took until they were acknowledged, 0 if none was.

@@ -37,6 +37,7 @@ type OutageReport struct {
 	// the start of the history) to the one after it (or the end of the history).
 	LongestGap time.Duration
 
+	subject   string
 	resumed   int // operations that began in the window and succeeded before its end
 	offending examples
 }
@@ -48,7 +49,7 @@ type OutageReport struct {
 // fault would be taken for the recovery.
 func Outage(ops history.Historian, w history.Window) OutageReport {
 	h := ops.History().Sorted()
-	r := OutageReport{Window: w}
+	r := OutageReport{Window: w, subject: nameOf(ops)}
 	var acknowledged []time.Duration
 	var begin, end time.Duration // of the history, as far as it is known
 	for i := range h {
@@ -114,6 +115,7 @@ func (c *Counts) add(o history.Outcome) {
 func (r OutageReport) Resumes() Result {
 	n := r.Within.Attempted()
 	f := finding{
+		subject:   r.subject,
 		property:  "operations succeed again while the fault lasts",
 		checked:   n,
 		offending: r.offending,

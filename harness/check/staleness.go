@@ -33,6 +33,8 @@ type StalenessReport struct {
 	Stale      []StaleRead         // by the time of the read
 	Unexpected []history.Operation // reads of a value that nobody wrote, or whose writing surely failed, by time
 
+	subject string
+
 	judged    int // reads that began after an acknowledged write of their key, and so could have been stale
 	registers registers
 	firstRead []time.Duration // by version, the start of the first read that returned it; Open if none did
@@ -54,6 +56,7 @@ func Staleness(writes, reads history.Historian) StalenessReport {
 	regs := newRegisters(writes.History().Sorted())
 	index := newCursor(regs.index)
 	r := StalenessReport{
+		subject:   nameOf(reads),
 		registers: regs,
 		firstRead: slices.Repeat([]time.Duration{history.Open}, len(regs.versions)),
 		lastRead:  make([]time.Duration, len(regs.keys)),
@@ -150,6 +153,7 @@ func (r StalenessReport) Lags() []Lag {
 // NeverStale: a read that begins after a write was acknowledged returns that write or a later one.
 func (r StalenessReport) NeverStale() Result {
 	return finding{
+		subject:    r.subject,
 		property:   "a read after an acknowledged write returns it",
 		violations: len(r.Stale),
 		checked:    r.judged,
@@ -169,6 +173,7 @@ func (r StalenessReport) NoneOlderThan(bound time.Duration) Result {
 		}
 	}
 	return finding{
+		subject:    r.subject,
 		property:   "no read is staler than its bound",
 		violations: len(older),
 		checked:    r.judged,
@@ -184,6 +189,7 @@ func (r StalenessReport) NoneOlderThan(bound time.Duration) Result {
 // was put to the test.
 func (r StalenessReport) SomeStale() Result {
 	f := finding{
+		subject:  r.subject,
 		property: "some reads are stale",
 		checked:  r.judged,
 		violated: fmt.Sprintf("none of %d reads stale", r.judged),
@@ -200,6 +206,7 @@ func (r StalenessReport) SomeStale() Result {
 // NothingUnexpected: every value that was read had been written, or at least its writing may have happened.
 func (r StalenessReport) NothingUnexpected() Result {
 	f := finding{
+		subject:    r.subject,
 		property:   "nothing is read that was not written",
 		violations: len(r.Unexpected),
 		checked:    r.Reads,

@@ -54,6 +54,7 @@ type Container struct {
 
 	mu    sync.Mutex
 	ports map[int]string // container port → address on this machine; changes with every start
+	ended bool           // it was over before its ports could be asked for
 }
 
 // Run makes a container on the network and starts it. It does not wait until the server inside is ready: only a round trip
@@ -135,8 +136,12 @@ func (c *Container) Start(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ports, c.ImageID = ports, inspect.Container.Image
+	c.ended = !inspect.Container.State.Running
 	return nil
 }
+
+// ErrEnded is the error of a container whose process ended as soon as it had begun.
+var ErrEnded = errors.New("its process ended at once")
 
 // Address returns where the container's port is published on this machine, as of the last start.
 func (c *Container) Address(port int) (string, error) {
@@ -144,6 +149,9 @@ func (c *Container) Address(port int) (string, error) {
 	defer c.mu.Unlock()
 	if a, ok := c.ports[port]; ok {
 		return a, nil
+	}
+	if c.ended {
+		return "", fmt.Errorf("container %s: %w", c.Name, ErrEnded)
 	}
 	return "", fmt.Errorf("container %s publishes no port %d: it publishes %v", c.Name, port, slices.Sorted(maps.Keys(c.ports)))
 }

@@ -119,13 +119,13 @@ type Measurement struct {
 	Low   *float64 `json:"low"`
 	High  *float64 `json:"high"`
 	OK    bool     `json:"ok"`
-	Law   string   `json:"law,omitempty"` // how the prediction came about, in words
 }
 
 // Check is one verdict of a checker.
 type Check struct {
 	Role      string      `json:"role"` // "calm", "holds" or "breaks"
 	Property  string      `json:"property"`
+	Subject   string      `json:"subject,omitempty"` // who was judged, where that has a name
 	Control   string      `json:"control,omitempty"` // who broke it, for role "breaks"
 	Verdict   string      `json:"verdict"`           // of the checker: "holds", "violated" or "unknown"
 	OK        bool        `json:"ok"`                // what the role asked for
