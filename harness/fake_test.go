@@ -113,7 +113,10 @@ func (r ran) failedWith(t *testing.T, kind string, words ...string) {
 }
 
 func TestMain(m *testing.M) {
-	// What these tests set, they set themselves.
+	// What these tests set, they set themselves, also for the processes that they start.
+	if os.Getenv("HARNESS_TEST_CHILD") != "" {
+		os.Exit(m.Run())
+	}
 	for _, pair := range os.Environ() {
 		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "ASSAY_") {
 			os.Unsetenv(name)

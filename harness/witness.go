@@ -18,17 +18,21 @@ func (e *Env) see(f *fault.Fault, ops history.History) {
 		over[c.Name()] = slices.Contains(c.Via(), f.Target)
 	}
 	window := f.Window()
+	ops = ops.Filter(func(op history.Operation) bool { return over[op.Client] })
+	usual := map[string]time.Duration{} // the longest that an operation of each kind took before the fault
+	for _, op := range ops {
+		if op.Outcome == history.OK && op.End < window.From {
+			usual[op.Kind] = max(usual[op.Kind], op.End-op.Start)
+		}
+	}
 	byClient := map[string]*felt{}
 	for _, op := range ops {
-		if !over[op.Client] {
-			continue
-		}
 		c := byClient[op.Client]
 		if c == nil {
-			c = &felt{firsts: map[message]time.Duration{}, usual: map[string]time.Duration{}}
+			c = &felt{firsts: map[message]time.Duration{}}
 			byClient[op.Client] = c
 		}
-		c.look(op, window, f.Delay)
+		c.look(op, window, f.Delay, usual)
 	}
 	var names []string
 	for name := range byClient {
@@ -46,7 +50,6 @@ func (e *Env) see(f *fault.Fault, ops history.History) {
 type felt struct {
 	failed, unknown, cut, slowed, again int
 	firsts                              map[message]time.Duration // when each message was first delivered
-	usual                               map[string]time.Duration  // the longest that an operation of each kind took before the fault
 }
 
 type message struct {
@@ -54,7 +57,7 @@ type message struct {
 	value int64
 }
 
-func (c *felt) look(op history.Operation, w history.Window, delay time.Duration) {
+func (c *felt) look(op history.Operation, w history.Window, delay time.Duration, usually map[string]time.Duration) {
 	m := message{op.Key, op.Value}
 	if op.Kind == history.Deliver {
 		// Redelivery is felt when it comes, which may be after the fault; what counts is that the delivery before was in it.
@@ -67,14 +70,10 @@ func (c *felt) look(op history.Operation, w history.Window, delay time.Duration)
 		}
 		return
 	}
-	took := op.End - op.Start
-	if op.End < w.From && op.Outcome == history.OK {
-		c.usual[op.Kind] = max(c.usual[op.Kind], took)
-	}
 	if !w.Overlaps(op) || op.End == history.Open {
 		return // what is still pending at the end of the test has not told yet
 	}
-	usual, known := c.usual[op.Kind]
+	usual, known := usually[op.Kind]
 	switch {
 	case op.Kind == history.Disconnect:
 		c.cut++
@@ -82,9 +81,12 @@ func (c *felt) look(op history.Operation, w history.Window, delay time.Duration)
 		c.failed++
 	case op.Outcome == history.Unknown:
 		c.unknown++
-	case known && took > 2*usual && (delay > 0 && took >= delay || delay == 0 && op.End >= w.To):
-		// Slower than ever before: by the injected delay, or held up until the fault had passed.
+	case !known:
+		// With nothing to compare it with, no operation is slow.
+	case delay > 0 && op.End-op.Start >= max(delay, 2*usual):
 		c.slowed++
+	case delay == 0 && op.End >= w.To && w.To-op.Start > 2*usual:
+		c.slowed++ // held up until the fault had passed
 	}
 }
 

@@ -33,11 +33,10 @@ type Fault struct {
 	scene *Scene
 	undo  func() error
 
-	mu      sync.Mutex
-	from    time.Duration
-	inForce time.Duration
-	to      time.Duration
-	healed  bool
+	mu            sync.Mutex
+	from, to      time.Duration // with the injection and the undo
+	first, ending time.Duration // without them
+	healed        bool
 }
 
 // String says what was done to what, as in "drop client to server on consumers".
@@ -60,13 +59,16 @@ func (f *Fault) Window() history.Window {
 	return w
 }
 
-// InForce is the window without the moments that the injection itself took: whatever begins in it meets the fault. An outage is
-// judged by it, since an operation that slipped through while a kill was under way is no recovery.
+// InForce is the window without the moments that the injection and its undo themselves took: what happens in it surely happens
+// under the fault. An outage is judged by it: an operation that slipped through while a kill was under way is no recovery, nor
+// is one that a restart let through.
 func (f *Fault) InForce() history.Window {
-	w := f.Window()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	w.From = f.inForce
+	w := history.Window{Name: f.String(), From: f.first, To: history.Open}
+	if f.healed {
+		w.To = f.ending
+	}
 	return w
 }
 
@@ -77,14 +79,21 @@ func (f *Fault) Heal() error {
 		f.mu.Unlock()
 		return nil
 	}
+	ending := f.scene.Now()
 	if err := f.undo(); err != nil {
 		f.mu.Unlock()
 		return fmt.Errorf("%s of %s: %w", f.Undo, f, err)
 	}
-	f.healed, f.to = true, f.scene.Now()
+	f.healed, f.ending, f.to = true, ending, f.scene.Now()
 	f.mu.Unlock()
 	f.scene.Healed(f)
 	return nil
+}
+
+func (f *Fault) isHealed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.healed
 }
 
 // inject starts the fault. Its window begins before the injection, at the first moment at which it could be felt. Under
@@ -98,7 +107,7 @@ func (s *Scene) inject(f *Fault, do, undo func() error) *Fault {
 	if err := do(); err != nil {
 		s.Fatal(fmt.Errorf("inject %s: %w", f, err))
 	}
-	f.inForce = s.Now()
+	f.first = s.Now()
 	s.Injected(f)
 	return f
 }
