@@ -46,7 +46,7 @@ func compile(b *testing.B) []string {
 		b.Fatal(err)
 	}
 	var binaries []string
-	for _, dir := range strings.Fields(string(list)) {
+	for dir := range strings.FieldsSeq(string(list)) {
 		if dir == here {
 			continue
 		}

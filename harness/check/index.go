@@ -61,7 +61,7 @@ func newIndex(h history.History, kinds ...string) *index {
 	for i, k := range ix.keyOf {
 		ix.numberOf[i] = none
 		if k != none {
-			ix.numberOf[i], _ = c.findIn(k, h[i].Value)
+			ix.numberOf[i] = c.findIn(k, h[i].Value)
 		}
 	}
 	return ix
@@ -117,20 +117,20 @@ func (c *cursor) find(key string, value int64) (n, k int32) {
 	if !ok {
 		return none, none
 	}
-	n, _ = c.findIn(k, value)
-	return n, k
+	return c.findIn(k, value), k
 }
 
-func (c *cursor) findIn(key int32, value int64) (int32, bool) {
+// findIn gives the number of a value of a key, none for what is not in the index.
+func (c *cursor) findIn(key int32, value int64) int32 {
 	if n := c.next[key]; n < c.ix.groups[key].to && c.ix.values[n] == value {
 		c.next[key]++
-		return n, true
+		return n
 	}
 	n, ok := c.ix.search(key, value)
 	if ok {
 		c.next[key] = n + 1
 	}
-	return n, ok
+	return n
 }
 
 // names numbers strings 0, 1, 2, … It remembers the last, since neighbours in a history are often about the same.

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/moby/moby/api/types/network"
-	"github.com/testcontainers/testcontainers-go"
+	"github.com/moby/moby/client"
 )
 
 // Network is a bridge network of one test.
@@ -55,12 +55,13 @@ func (n *Network) make(ctx context.Context) (id string, err error) {
 	for try := 1; ; try++ {
 		subnet := freeSubnet(hostPrefixes())
 		n.engine.made()
-		made, err := n.engine.provider.CreateNetwork(ctx, testcontainers.NetworkRequest{
-			Name: n.Name, Driver: "bridge", Labels: labels,
+		// Not by testcontainers, which lets a network's name and subnet be chosen no more.
+		made, err := n.engine.cli.NetworkCreate(ctx, n.Name, client.NetworkCreateOptions{
+			Driver: "bridge", Labels: labels,
 			IPAM: &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet}}},
 		})
 		if err == nil {
-			return made.(*testcontainers.DockerNetwork).ID, nil
+			return made.ID, nil
 		}
 		n.engine.removed()
 		if !strings.Contains(err.Error(), "overlap") || try == tries {

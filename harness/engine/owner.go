@@ -73,7 +73,7 @@ func dead(dir, id string) bool {
 		return false
 	}
 	// The file goes with the owner's last container (sweep), not here: without the file the owner is dead all the same.
-	lock.Unlock()
+	_ = lock.Unlock()
 	return true
 }
 

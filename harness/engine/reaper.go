@@ -33,6 +33,8 @@ func init() {
 // reaper is the test process's side: it says over the pipe what exists, so that the reaper of a process that cleaned up
 // after itself ends at once.
 type reaper struct {
+	pid int
+
 	mu   sync.Mutex
 	pipe io.WriteCloser
 }
@@ -60,7 +62,8 @@ func startReaper(o *owner, host string) (*reaper, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the process that cleans up after this one: %w", err)
 	}
-	return &reaper{pipe: pipe}, cmd.Process.Release()
+	pid := cmd.Process.Pid
+	return &reaper{pid: pid, pipe: pipe}, cmd.Process.Release()
 }
 
 func (r *reaper) say(word byte) {
@@ -106,16 +109,18 @@ func reap(id string, pipe io.Reader) {
 	_ = os.Remove(filepath.Join(dir, id))
 }
 
+// reapQuiet is how long the reaper must have found nothing.
+const reapQuiet = 2 * time.Second
+
 // reapUntilGone repeats a sweep until it has found nothing for a while: a request that the owner sent before it died may
 // still make a container after the first sweep.
 func reapUntilGone(ctx context.Context, sweep func(context.Context) (int, error)) {
-	const quiet, limit = 2 * time.Second, time.Minute
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	last := time.Now()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	for time.Since(last) < quiet {
+	for time.Since(last) < reapQuiet {
 		if n, err := sweep(ctx); n > 0 || err != nil {
 			last = time.Now()
 		}

@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -50,7 +49,7 @@ func TestDir(t *testing.T) {
 func TestRunID(t *testing.T) {
 	const asked = "EVIDENCE_TEST_RUN_ID"
 	id := evidence.RunID()
-	assert.Regexp(t, regexp.MustCompile(`^\d{8}T\d{6}-\d+$`), id)
+	assert.Regexp(t, `^\d{8}T\d{6}-\d+$`, id)
 	assert.Equal(t, id, evidence.RunID())
 	if file := os.Getenv(asked); file != "" {
 		require.NoError(t, os.WriteFile(file, []byte(id), 0o600))

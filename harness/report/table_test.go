@@ -30,15 +30,13 @@ func golden(t *testing.T, name, got string) {
 	assert.Equal(t, string(want), got)
 }
 
-func pointer(x float64) *float64 { return &x }
-
 func delivery() *evidence.Record {
 	return &evidence.Record{
 		Claim:   evidence.Claim{ID: "12.1", Says: "a message whose acknowledgement is lost is delivered again; none is lost"},
 		Verdict: evidence.Holds,
 		Rerun:   "ASSAY_SEED=42 go test ./scenarios/messaging -run '^TestAtLeastOnceDelivery$' -v",
 		Measurements: []evidence.Measurement{
-			{Name: "redelivered after", Value: 1.0032, Unit: "s", Low: pointer(1), High: pointer(1.5), OK: true},
+			{Name: "redelivered after", Value: 1.0032, Unit: "s", Low: new(1.0), High: new(1.5), OK: true},
 			{Name: "not the headline", Value: 1},
 		},
 		Checks: []evidence.Check{
@@ -55,7 +53,7 @@ func failed() *evidence.Record {
 	r.Verdict = evidence.Failed
 	r.Checks[2].OK = false
 	r.Checks[2].Summary = "0 of 150 lost"
-	r.Measurements[0] = evidence.Measurement{Name: "redelivered after", Value: 1.5004, Unit: "s", Low: pointer(1), High: pointer(1.5)}
+	r.Measurements[0] = evidence.Measurement{Name: "redelivered after", Value: 1.5004, Unit: "s", Low: new(1.0), High: new(1.5)}
 	r.Failures = []evidence.Failure{
 		{Kind: evidence.Vacuous, Step: "heal", At: 3.21, Message: "nobody felt drop (client to server) on consumers between 1.203 s and 2.100 s: 100 operations of durable and plain went through it, and all of them ended well"},
 		{Kind: evidence.TestFailed, At: 4, Message: "got:\n  50 orders\nwant:\n  51 orders\n"},
@@ -68,7 +66,7 @@ func replica() *evidence.Record {
 		Claim:   evidence.Claim{ID: "8.5", Says: "a replica is as stale as its link is slow"},
 		Verdict: evidence.Holds,
 		Measurements: []evidence.Measurement{
-			{Name: "staleness", Value: 0.503, Unit: "s", Low: pointer(0.5), High: pointer(0.56), OK: true},
+			{Name: "staleness", Value: 0.503, Unit: "s", Low: new(0.5), High: new(0.56), OK: true},
 		},
 		Checks: []evidence.Check{{
 			Role: "breaks", Control: "the primary", OK: true,
@@ -133,18 +131,18 @@ func TestTable(t *testing.T) {
 
 func TestFigure(t *testing.T) {
 	for want, m := range map[string]evidence.Measurement{
-		"0.503 s in [0.500, 0.560]":      {Value: 0.503, Unit: "s", Low: pointer(0.50004), High: pointer(0.56), OK: true},
-		"0.561 s outside [0.500, 0.560]": {Value: 0.561, Unit: "s", Low: pointer(0.50004), High: pointer(0.56)},
-		"25477 messages, ≥ 1":            {Value: 25477, Unit: "messages", Low: pointer(1), OK: true},
-		"12.5 %, not ≤ 10":               {Value: 12.5, Unit: "%", High: pointer(10)},
+		"0.503 s in [0.500, 0.560]":      {Value: 0.503, Unit: "s", Low: new(0.50004), High: new(0.56), OK: true},
+		"0.561 s outside [0.500, 0.560]": {Value: 0.561, Unit: "s", Low: new(0.50004), High: new(0.56)},
+		"25477 messages, ≥ 1":            {Value: 25477, Unit: "messages", Low: new(1.0), OK: true},
+		"12.5 %, not ≤ 10":               {Value: 12.5, Unit: "%", High: new(10.0)},
 		"1003 ms":                        {Value: 1003.2, Unit: "ms", OK: true},
-		"0 in [0, 0]":                    {Low: pointer(0), High: pointer(0), OK: true},
-		"-0.250 in [-1, 1]":              {Value: -0.25, Low: pointer(-1), High: pointer(1), OK: true},
+		"0 in [0, 0]":                    {Low: new(0.0), High: new(0.0), OK: true},
+		"-0.250 in [-1, 1]":              {Value: -0.25, Low: new(-1.0), High: new(1.0), OK: true},
 		"2.5e-07 s":                      {Value: 2.5e-7, Unit: "s"},
 		"1.23e+18":                       {Value: 1.2345e18},
 	} {
 		assert.Equal(t, want, report.Figure(m))
 	}
-	off := evidence.Measurement{Value: 0.56001, Unit: "s", Low: pointer(0.5123), High: pointer(0.56)}
+	off := evidence.Measurement{Value: 0.56001, Unit: "s", Low: new(0.5123), High: new(0.56)}
 	assert.Equal(t, "0.56001 s outside [0.51230, 0.56000]", report.Figure(off), "three digits would not tell it from its bound")
 }

@@ -95,8 +95,7 @@ func (s *sabotage) claims(ctx context.Context) ([]claims.Claim, error) {
 	list.Dir = s.dir
 	text, err := list.Output()
 	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			err = fmt.Errorf("%w\n%s", err, bytes.TrimSpace(exit.Stderr))
 		}
 		return nil, fmt.Errorf("go list %s: %w", strings.Join(s.packages, " "), err)
