@@ -159,11 +159,6 @@ func alive(pid int) bool {
 	return err == nil && !strings.Contains(string(stat), ") Z ")
 }
 
-func eventually(t *testing.T, what string, reached func() bool) {
-	t.Helper()
-	require.Eventually(t, reached, time.Minute, 50*time.Millisecond, what)
-}
-
 // goneAltogether requires that nothing is left of the child: in the engine, of its reaper, of its lock.
 func goneAltogether(t *testing.T, cli *client.Client, p process) {
 	t.Helper()

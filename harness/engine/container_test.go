@@ -1,0 +1,206 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
+	"github.com/stretchr/testify/require"
+
+	"assay/harness/engine/image"
+)
+
+// world is an engine with a network, and the reference of the smallest image there is.
+func world(t *testing.T) (*Engine, *Network, string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves out what needs containers")
+	}
+	e, err := Connect(t.Context())
+	require.NoError(t, err)
+	built, err := e.Image(t.Context(), image.Recipe("toxiproxy"))
+	require.NoError(t, err)
+	n := e.BeginNetwork(t.Context(), "test")
+	require.NoError(t, n.Made())
+	t.Cleanup(func() { require.NoError(t, n.Remove(context.Background())) })
+	return e, n, built.Ref
+}
+
+func (e *Engine) inspect(t *testing.T, c *Container) client.ContainerInspectResult {
+	t.Helper()
+	i, err := e.cli.ContainerInspect(t.Context(), c.id, client.ContainerInspectOptions{})
+	require.NoError(t, err)
+	return i
+}
+
+func run(t *testing.T, e *Engine, n *Network, s Spec) *Container {
+	t.Helper()
+	c, err := e.Run(t.Context(), n, s)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Remove(context.Background())) })
+	return c
+}
+
+func eventually(t *testing.T, what string, reached func() bool) {
+	t.Helper()
+	require.Eventually(t, reached, time.Minute, 50*time.Millisecond, what)
+}
+
+func answers(c *Container) bool {
+	address, err := c.Address(8474)
+	if err != nil {
+		return false
+	}
+	resp, err := http.Get("http://" + address + "/version")
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+func TestContainerGetsLittle(t *testing.T) {
+	e, n, ref := world(t)
+	for name, c := range map[string]struct {
+		spec  Spec
+		ports []string
+		caps  []string
+	}{
+		"by default":   {Spec{Ports: []int{8474}}, []string{"8474/tcp"}, nil},
+		"with a wish":  {Spec{Ports: []int{8474}, Capabilities: []string{"NET_ADMIN"}, Memory: 64 << 20, Processes: 50}, []string{"8474/tcp"}, []string{"NET_ADMIN"}},
+		"with no port": {Spec{}, []string{"1/tcp"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.spec.Name, c.spec.Image = "server", ref
+			i := e.inspect(t, run(t, e, n, c.spec)).Container
+			require.Equal(t, []string{"ALL"}, i.HostConfig.CapDrop)
+			require.Len(t, i.HostConfig.CapAdd, len(c.caps))
+			require.False(t, i.HostConfig.Privileged)
+			require.Contains(t, i.HostConfig.SecurityOpt, "no-new-privileges")
+			memory, processes := c.spec.Memory, c.spec.Processes
+			if memory == 0 {
+				memory, processes = DefaultMemory, DefaultProcesses
+			}
+			require.Equal(t, memory, i.HostConfig.Memory)
+			require.Equal(t, processes, *i.HostConfig.PidsLimit)
+			require.Equal(t, e.owner.id, i.Config.Labels[labelOwner])
+			var published []string
+			for port, bindings := range i.NetworkSettings.Ports {
+				for _, b := range bindings {
+					require.Equal(t, publishHost, b.HostIP.String(), "%s is published beyond this machine", port)
+					published = append(published, port.String())
+				}
+			}
+			require.Equal(t, c.ports, published)
+			require.Len(t, i.NetworkSettings.Networks, 1, "it is on its Env's network and on no other")
+			require.Contains(t, i.NetworkSettings.Networks, n.Name)
+		})
+	}
+}
+
+func TestContainerLife(t *testing.T) {
+	e, n, ref := world(t)
+	c := run(t, e, n, Spec{Name: "server", Image: ref, Ports: []int{8474}, Files: map[string][]byte{"/etc/proxies.json": []byte(`[{"name":"fromfile","listen":"127.0.0.1:1","upstream":"x:1"}]`)},
+		Command: []string{"-config", "/etc/proxies.json"}})
+	eventually(t, "it answers", func() bool { return answers(c) })
+	require.NotEmpty(t, c.ImageID)
+	eventually(t, "its log is there", func() bool {
+		log, err := c.Logs(t.Context(), 0)
+		return err == nil && len(log) > 0
+	})
+	log, err := c.Logs(t.Context(), 0)
+	require.NoError(t, err)
+	require.Contains(t, log, "fromfile", "the file was there when it started")
+
+	_, err = c.Address(1234)
+	require.ErrorContains(t, err, "container server publishes no port 1234: it publishes [8474]")
+
+	require.NoError(t, c.Pause(t.Context()))
+	require.NoError(t, c.Unpause(t.Context()))
+	before, err := c.Address(8474)
+	require.NoError(t, err)
+	require.NoError(t, c.Kill(t.Context()))
+	code, err := c.Exited(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 137, code)
+	require.False(t, answers(c))
+	require.NoError(t, c.Start(t.Context()))
+	after, err := c.Address(8474)
+	require.NoError(t, err)
+	require.NotEqual(t, before, after, "the engine gave the port anew, or links would have nothing to learn")
+	eventually(t, "it answers again", func() bool { return answers(c) })
+
+	require.NoError(t, c.Remove(t.Context()))
+	require.NoError(t, removeContainer(t.Context(), e.cli, c.id), "removing what is gone is no error")
+	e.made() // the cleanup removes it once more
+}
+
+func TestContainerThatCannotStart(t *testing.T) {
+	e, n, ref := world(t)
+	_, err := e.Run(t.Context(), n, Spec{Name: "server", Image: ref, Entrypoint: []string{"/no-such-program"}, Ports: []int{8474}})
+	require.ErrorContains(t, err, "start container server from "+ref)
+	require.ErrorContains(t, err, "no-such-program")
+	_, err = e.Run(t.Context(), n, Spec{Name: "server", Image: "assay/no-such-image:1", Ports: []int{8474}})
+	require.ErrorContains(t, err, "create container server from assay/no-such-image:1")
+	mine := make(client.Filters).Add("label", labelOwner+"="+e.owner.id).Add("network", n.Name)
+	list, err := e.cli.ContainerList(t.Context(), client.ContainerListOptions{All: true, Filters: mine})
+	require.NoError(t, err)
+	require.Empty(t, list.Items, "what could not start is removed")
+}
+
+func TestContainerThatEndsAtOnce(t *testing.T) {
+	e, n, ref := world(t)
+	c := run(t, e, n, Spec{Name: "server", Image: ref, Command: []string{"-version"}, Ports: []int{8474}})
+	code, err := c.Exited(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, code)
+	if _, err := c.Address(8474); err != nil {
+		require.ErrorIs(t, err, ErrEnded)
+	}
+}
+
+func TestManyNetworks(t *testing.T) {
+	e, _, _ := world(t)
+	const many = 40 // the engine's default pools hold about 31
+	networks := make([]*Network, many)
+	for i := range networks {
+		networks[i] = e.BeginNetwork(t.Context(), fmt.Sprintf("many-%d", i))
+	}
+	var all sync.WaitGroup
+	for _, n := range networks {
+		all.Go(func() { <-n.done })
+	}
+	all.Wait()
+	for _, n := range networks {
+		if err := n.Made(); err != nil {
+			t.Error(err)
+		}
+		all.Go(func() {
+			if err := n.Remove(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestSubnetsKeepAwayFromTheMachine(t *testing.T) {
+	taken := []netip.Prefix{netip.MustParsePrefix("10.160.0.0/12"), netip.MustParsePrefix("10.176.0.0/13")}
+	for range 1000 {
+		p := freeSubnet(taken)
+		require.Equal(t, 28, p.Bits())
+		require.Equal(t, p, p.Masked())
+		for _, other := range taken {
+			require.False(t, other.Overlaps(p), p)
+		}
+	}
+	require.True(t, freeSubnet([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}).IsValid(), "no choice is no reason to search for ever")
+	for _, p := range hostPrefixes() {
+		require.Equal(t, p, p.Masked())
+	}
+}

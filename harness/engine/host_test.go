@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func environment(pairs map[string]string) func(string) string {
+	return func(name string) string { return pairs[name] }
+}
+
+// dockerConfig writes a Docker client's configuration with one context.
+func dockerConfig(t *testing.T, current, name, host string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"currentContext":"`+current+`"}`), 0o600))
+	sum := sha256.Sum256([]byte(name))
+	meta := filepath.Join(dir, "contexts", "meta", hex.EncodeToString(sum[:]))
+	require.NoError(t, os.MkdirAll(meta, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(meta, "meta.json"), []byte(`{"Name":"`+name+`","Endpoints":{"docker":{"Host":"`+host+`"}}}`), 0o600))
+	return dir
+}
+
+func TestWhereTheEngineIsSought(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("pipes there, sockets here")
+	}
+	colima := dockerConfig(t, "colima", "colima", "unix:///colima.sock")
+	plain := dockerConfig(t, "default", "colima", "unix:///colima.sock")
+	run := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(run, "docker.sock"), nil, 0o600))
+	empty := t.TempDir()
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want []string
+	}{
+		"DOCKER_HOST comes first":           {map[string]string{"DOCKER_HOST": "unix:///x.sock", "DOCKER_CONTEXT": "colima", "DOCKER_CONFIG": colima}, []string{"unix:///x.sock"}},
+		"then DOCKER_CONTEXT":               {map[string]string{"DOCKER_CONTEXT": "colima", "DOCKER_CONFIG": plain}, []string{"unix:///colima.sock"}},
+		"then the current context":          {map[string]string{"DOCKER_CONFIG": colima}, []string{"unix:///colima.sock"}},
+		"DOCKER_CONTEXT=default leads back": {map[string]string{"DOCKER_CONTEXT": "default", "DOCKER_CONFIG": colima, "HOME": empty}, []string{"unix:///var/run/docker.sock"}},
+		"then the default socket":           {map[string]string{"DOCKER_CONFIG": plain, "HOME": empty}, []string{"unix:///var/run/docker.sock"}},
+		"and the user's own":                {map[string]string{"HOME": empty, "XDG_RUNTIME_DIR": run}, []string{"unix:///var/run/docker.sock", "unix://" + run + "/docker.sock"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := candidates(environment(c.env))
+			require.NoError(t, err)
+			var hosts []string
+			for _, c := range got {
+				hosts = append(hosts, c.host)
+			}
+			require.Equal(t, c.want, hosts)
+		})
+	}
+}
+
+func TestContextsThatCannotBeRead(t *testing.T) {
+	t.Run("unknown", func(t *testing.T) {
+		_, err := candidates(environment(map[string]string{"DOCKER_CONFIG": dockerConfig(t, "gone", "other", "unix:///x")}))
+		require.ErrorContains(t, err, `the current Docker context is "gone", which cannot be read`)
+		require.ErrorContains(t, err, "docker context ls")
+	})
+	t.Run("without an endpoint", func(t *testing.T) {
+		_, err := candidates(environment(map[string]string{"DOCKER_CONTEXT": "k8s", "DOCKER_CONFIG": dockerConfig(t, "", "k8s", "")}))
+		require.ErrorContains(t, err, `DOCKER_CONTEXT is "k8s", which names no Docker endpoint`)
+	})
+	t.Run("torn", func(t *testing.T) {
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"currentCon`), 0o600))
+		_, err := candidates(environment(map[string]string{"DOCKER_CONFIG": dir}))
+		require.ErrorContains(t, err, "read the Docker client's configuration")
+	})
+}
+
+func TestEnginesThatCannotBeUsed(t *testing.T) {
+	silent, err := net.Listen("unix", filepath.Join(t.TempDir(), "silent.sock"))
+	require.NoError(t, err)
+	t.Cleanup(func() { silent.Close() })
+	for name, c := range map[string]struct {
+		host  string
+		words []string
+	}{
+		"nobody there":          {"unix:///no/such.sock", []string{"tried unix:///no/such.sock (DOCKER_HOST)", "no such file", "start Docker", "go test -short"}},
+		"on another machine":    {"tcp://build.example:2376", []string{"tried tcp://build.example:2376", "another machine", "unset DOCKER_HOST"}},
+		"through ssh":           {"ssh://me@build.example", []string{"another machine"}},
+		"it says nothing":       {"unix://" + silent.Addr().String(), []string{"it did not answer within", "restart it"}},
+		"an address that isn't": {"unix://%zz", []string{"not an address of an engine"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			_, _, err := dial(t.Context(), environment(map[string]string{"DOCKER_HOST": c.host}))
+			require.Less(t, time.Since(start), 10*time.Second)
+			require.ErrorContains(t, err, "no Docker engine answers")
+			for _, w := range c.words {
+				require.ErrorContains(t, err, w)
+			}
+		})
+	}
+}
+
+func TestLoopbackIsThisMachine(t *testing.T) {
+	for _, host := range []string{"tcp://127.0.0.1:2375", "tcp://localhost:2375", "tcp://[::1]:2375", "unix:///x", "npipe:////./pipe/x"} {
+		require.NoError(t, local(host), host)
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	denied := errors.New("dial unix /var/run/docker.sock: connect: permission denied")
+	require.Contains(t, advice([]error{denied}), "usermod -aG docker")
+}
+
+func TestExplain(t *testing.T) {
+	for text, advice := range map[string]string{
+		"write /x: no space left on device":                       "docker system df",
+		"Bind for 127.0.0.1:80 failed: port is already allocated": "another program holds the port",
+		"unable to apply caps: operation not permitted":           "capability",
+	} {
+		require.ErrorContains(t, explain(errors.New(text)), advice)
+		require.ErrorContains(t, explain(errors.New(text)), text)
+	}
+	require.NoError(t, explain(nil))
+	plain := errors.New("plain")
+	require.Equal(t, plain, explain(plain))
+}
