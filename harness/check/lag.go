@@ -35,14 +35,38 @@ func (r StalenessReport) SomeOlderThan(bound time.Duration) Result {
 
 // LagWithin gives the median time until an acknowledged write could be seen, of the writes that began in w and were seen in w: a fault
 // that begins or ends in between would give them a bit of both. It is 0 if there are none.
-func (r StalenessReport) LagWithin(w history.Window) time.Duration {
+func (r StalenessReport) LagWithin(w history.Window) time.Duration { return median(r.lagsWithin(w)) }
+
+// SeenWithin: of the writes that began and were seen in w, half or more could be seen within bound. It is about what is usual: a
+// machine that stops for a moment makes any single one late.
+func (r StalenessReport) SeenWithin(bound time.Duration, w history.Window) Result {
+	f := finding{subject: r.subject, property: "acknowledged writes are usually seen within a bound"}
+	lags := r.lagsWithin(w)
+	if f.checked = len(lags); f.checked == 0 {
+		f.doubt = fmt.Sprintf("none of the writes from %s on was seen by %s", when(w.From), when(w.To))
+		return f.result()
+	}
+	for _, l := range lags {
+		if l > bound {
+			f.violations++
+		}
+	}
+	f.violated = fmt.Sprintf("%d of %d writes were seen later than after %s, half of them after %s or more", f.violations, f.checked, howLong(bound), howLong(median(lags)))
+	f.holds = fmt.Sprintf("%d of %d writes were seen within %s, half of them within %s", f.checked-f.violations, f.checked, howLong(bound), howLong(median(lags)))
+	if median(lags) <= bound {
+		f.violations = 0
+	}
+	return f.result()
+}
+
+func (r StalenessReport) lagsWithin(w history.Window) []time.Duration {
 	var lags []time.Duration
 	for _, l := range r.Lags() {
 		if l.Seen && w.Contains(l.Write.Start) && w.Contains(l.Write.End+l.Lag) {
 			lags = append(lags, l.Lag)
 		}
 	}
-	return median(lags)
+	return lags
 }
 
 // Convergence gives the time from t until all that was acknowledged before t had been seen, Open if the history ends before that.
