@@ -113,6 +113,7 @@ func TestSoundScenarioHolds(t *testing.T) {
 	require.Equal(t, "assay/harness", rec.Package)
 	require.Contains(t, rec.Rerun, "go test -count=1 -v -run '^TestFake$' assay/harness")
 	require.GreaterOrEqual(t, rec.Operations.Recorded, 3)
+	require.NotEmpty(t, rec.Tools.Libraries["github.com/Shopify/toxiproxy/v2"])
 	for _, line := range []string{
 		"▸ fault", "⚡ sever on wire", "✚ heal after", "✓ the wire works", "✓ calm: nothing is lost",
 		"✓ breaks: nothing is lost (the control: the control): lost 1 of 3",

@@ -8,10 +8,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/mod/modfile"
 
 	"assay/harness/evidence"
 	"assay/harness/history"
@@ -189,21 +190,25 @@ func caller(test string) (pkg, rerun string) {
 	return pkg, fmt.Sprintf("go test -count=1 -v -run '%s' %s", strings.Join(run, "/"), pkg)
 }
 
-// tools lists what this binary was built with.
+// tools lists what takes part in a run and what version of it. A test binary does not carry the versions of its modules
+// (golang/go#33976), so they are read where go.mod is; away from it only Go's own is known.
 func tools() evidence.Tools {
 	t := evidence.Tools{Go: runtime.Version(), Libraries: map[string]string{}}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	root, err := evidence.ModuleRoot()
+	if err != nil {
 		return t
 	}
-	for _, prefix := range []string{
-		"github.com/testcontainers/testcontainers-go", "github.com/Shopify/toxiproxy/v2", "github.com/nats-io/nats.go",
-		"github.com/jackc/pgx/v5", "github.com/redis/go-redis/v9", "go.etcd.io/etcd/client/v3", "github.com/moby/moby/client",
-	} {
-		for _, m := range info.Deps {
-			if m.Path == prefix {
-				t.Libraries[m.Path] = m.Version
-			}
+	text, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		return t
+	}
+	mod, err := modfile.ParseLax("go.mod", text, nil)
+	if err != nil {
+		return t
+	}
+	for _, r := range mod.Require {
+		if !r.Indirect {
+			t.Libraries[r.Mod.Path] = r.Mod.Version
 		}
 	}
 	return t

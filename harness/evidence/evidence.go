@@ -176,5 +176,5 @@ type Engine struct {
 // Tools says which versions of the harness's own parts took part.
 type Tools struct {
 	Go        string            `json:"go"`
-	Libraries map[string]string `json:"libraries"` // module path → version, for the drivers, Toxiproxy and testcontainers
+	Libraries map[string]string `json:"libraries"` // module path → version, of what the module requires directly: drivers, Toxiproxy, testcontainers, …
 }
