@@ -59,7 +59,7 @@ func TestLeaderFailover(t *testing.T) {
 	outage, kept := check.Outage(writes, killed.Window()), check.Delivery(writes, cluster.Read())
 	dead := alone.InForce() // killed last and restarted first: both leaders are dead in it
 	least, most, turn := time.Duration(max(rounds, 1))*(election-heartbeat), time.Duration(max(rounds, 1))*2*election, calm.LongestGap
-	env.Measure("recovery time (RTO), the longest time without an acknowledged write", elections(outage.LongestGap),
+	env.Measure("recovery time (RTO)", elections(outage.LongestGap),
 		harness.Between(elections(least-turn), elections(most+heartbeat+4*turn)))
 	env.Measure("rounds of election", harness.Count(rounds), harness.AtLeast(harness.Count(1)))
 	env.Measure("acknowledged writes lost", harness.Count(kept.Lost), harness.Exactly(harness.Count(0)))
