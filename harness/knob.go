@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +59,9 @@ func knob[T any](e *Env, name string, otherwise T, parse func(string) (T, error)
 	return value
 }
 
+// numbered matches the claims of the guide, which all stand where claims.Find looks.
+var numbered = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
+
 // turnedKnobs returns what ASSAY_KNOBS says about the claim. An entry about a claim that does not exist is an error; one about
 // another claim is that claim's business.
 func turnedKnobs(claim string) (map[string]string, error) {
@@ -74,8 +78,8 @@ func turnedKnobs(claim string) (map[string]string, error) {
 		}
 		if id, name := path[:dot], path[dot+1:]; id == claim {
 			mine[name] = value
-		} else {
-			others[id] = true
+		} else if numbered.MatchString(id) {
+			others[id] = true // claims with names of their own may be anywhere in the module
 		}
 	}
 	if len(others) == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -182,6 +183,9 @@ func caller(test string) (pkg, rerun string) {
 	// "assay/scenarios/messaging_test.TestX": what follows the last slash up to the first dot is the package's last element.
 	slash := strings.LastIndex(function, "/") + 1
 	last, _, _ := strings.Cut(function[slash:], ".")
+	if plain, err := url.PathUnescape(last); err == nil {
+		last = plain // the linker escapes dots there
+	}
 	pkg = function[:slash] + strings.TrimSuffix(last, "_test")
 	var run []string
 	for part := range strings.SplitSeq(test, "/") {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func (r *recipe) build(ctx context.Context, cli *client.Client) error {
 		args["BASE"] = base.Ref
 	}
 	files := r.files
-	if len(r.servers) > 0 {
+	if r.ours && len(r.servers) > 0 {
 		binaries, clean, err := r.compile(ctx)
 		defer clean()
 		if err != nil {
@@ -49,48 +50,57 @@ func (r *recipe) build(ctx context.Context, cli *client.Client) error {
 	return docker(ctx, cli, order{recipe: r, files: files, dockerfile: "Dockerfile", tag: r.tag(), args: args})
 }
 
-// compile builds the recipe's servers for the engine, into a directory that clean removes. The lock makes that
-// directory this process's own, so what a killed process left there goes first.
+// compile builds the recipe's servers for the engine, into a directory that clean removes.
 func (r *recipe) compile(ctx context.Context) (binaries []file, clean func(), err error) {
-	clean = func() {}
-	state, err := stateDir("build")
+	work, err := workDir(r.name)
 	if err != nil {
-		return nil, clean, err
+		return nil, func() {}, fmt.Errorf("build image %s: %w", r.name, err)
 	}
-	work := filepath.Join(state, r.name+"-"+r.hash)
 	clean = func() { _ = os.RemoveAll(work) }
-	clean()
-	if err := os.Mkdir(work, 0o700); err != nil {
-		return nil, clean, fmt.Errorf("build image %s: %w%s", r.name, err, hintFor(err.Error(), r.name))
-	}
-	for _, s := range r.servers {
-		say("building image %s (first use; go build %s)", r.name, s.pkg)
-		out := filepath.Join(work, s.file)
-		var log bytes.Buffer
-		// -mod is spelt out because an empty GOFLAGS would let a setting of go env -w through.
-		cmd := exec.CommandContext(ctx, "go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, s.pkg)
-		cmd.Dir = r.serversDir()
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+r.arch, "GOWORK=off", "GOFLAGS=-mod=readonly", "GOTMPDIR="+work, "PWD="+cmd.Dir)
-		cmd.Stdout, cmd.Stderr = &log, &log
-		// Interrupted, the go command ends its compilers before itself; killed, it would leave them writing.
-		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-		cmd.WaitDelay = 10 * time.Second
-		if err := cmd.Run(); err != nil {
-			if ctx.Err() != nil {
-				return nil, clean, fmt.Errorf("build image %s: go build %s: %w", r.name, s.pkg, context.Cause(ctx))
-			}
-			if errors.Is(err, exec.ErrNotFound) {
-				return nil, clean, fmt.Errorf("build image %s: its server is compiled on this host: %w; put the go command on the PATH, or set %s to an image that you have", r.name, err, override(r.name))
-			}
-			return nil, clean, failure{recipe: r, step: "go build " + s.pkg, reason: err.Error(), log: lines(log.String())}
+	for i, s := range r.servers {
+		binary := file{path: s.file, mode: 0o755, from: filepath.Join(work, strconv.Itoa(i))}
+		if err := r.goBuild(ctx, s.pkg, binary.from, work); err != nil {
+			return nil, clean, err
 		}
-		info, err := os.Stat(out)
+		info, err := os.Stat(binary.from)
 		if err != nil {
 			return nil, clean, fmt.Errorf("build image %s: %w", r.name, err)
 		}
-		binaries = append(binaries, file{path: s.file, mode: 0o755, from: out, size: info.Size()})
+		binary.size = info.Size()
+		binaries = append(binaries, binary)
 	}
 	return binaries, clean, nil
+}
+
+// goBuild compiles a package of the recipe's to the file out. The same sources give the same bytes, wherever they lie.
+func (r *recipe) goBuild(ctx context.Context, pkg, out, work string) error {
+	var log bytes.Buffer
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildmode=exe", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, pkg)
+	cmd.Dir = r.serversDir()
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+r.arch, "GOTMPDIR="+work, "PWD="+cmd.Dir)
+	if r.ours {
+		// The module pins Assay's servers: neither a workspace nor flags of the user's may choose others. -mod is spelt out
+		// because an empty GOFLAGS would let a setting of go env -w through.
+		cmd.Env = append(cmd.Env, "GOWORK=off", "GOFLAGS=-mod=readonly")
+		say("building image %s (first use; go build %s)", r.name, pkg)
+	} else {
+		// Compiled again by every process, as a rule from Go's cache and at once.
+		defer sayUnlessSoon("image %s: go build %s", r.name, pkg)()
+	}
+	cmd.Stdout, cmd.Stderr = &log, &log
+	// Interrupted, the go command ends its compilers before itself; killed, it would leave them writing.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	err := cmd.Run()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("build image %s: go build %s: %w", r.name, pkg, context.Cause(ctx))
+	case errors.Is(err, exec.ErrNotFound):
+		return fmt.Errorf("build image %s: its server is compiled on this host: %w; put the go command on the PATH, or set %s to an image that you have", r.name, err, override(r.name))
+	}
+	return failure{recipe: r, step: "go build " + pkg, reason: err.Error(), log: lines(log.String())}
 }
 
 // stepLine is how the classic builder announces a step, and (in capitals) Podman's in its place.
@@ -202,16 +212,13 @@ func (f failure) Error() string {
 	return b.String()
 }
 
-// hintFor says what to do about a failure, going by what it printed; name is the image's, where there is one.
+// hintFor says what to do about an image's failure, going by what it printed.
 func hintFor(text, name string) string {
 	text = strings.ToLower(text)
 	contains := func(needles ...string) bool {
 		return slices.ContainsFunc(needles, func(needle string) bool { return strings.Contains(text, needle) })
 	}
-	instead := ""
-	if name != "" {
-		instead = fmt.Sprintf(", or set %s to an image that you have", override(name))
-	}
+	instead := fmt.Sprintf(", or set %s to an image that you have", override(name))
 	switch {
 	case contains("no space left on device", "disk quota exceeded", "not enough free space"):
 		return "\nthe disk is full: docker system df shows what the engine keeps, go clean -cache empties the compiler's cache" + instead
@@ -220,10 +227,8 @@ func hintFor(text, name string) string {
 		return "\nthe network did not answer: check it, and the proxy settings (HTTP_PROXY); " + mirrorVariable + " names another Debian mirror, GOPROXY another Go module proxy" + instead
 	case contains("do not trust this mirror", "the mirror "):
 		return "\nname another Debian mirror with " + mirrorVariable + instead
-	case name != "":
-		return "\nmend the recipe" + instead
 	}
-	return ""
+	return "\nmend the recipe" + instead
 }
 
 // noise is what the builder adds to a step's own output: its bookkeeping, and the red it paints errors in.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -153,6 +154,40 @@ func TestFailedStepIsShownWithItsLog(t *testing.T) {
 	}
 	_, again := Ensure(t.Context(), cli, Source{Name: "test-fails", Dir: dir})
 	assert.Equal(t, err, again, "the failure holds for the process")
+}
+
+func TestServerOfOnesOwnIsCompiledForTheEngineAndStandsOnTheBase(t *testing.T) {
+	mark := mark(t)
+	cli := engine(t, mark)
+	said := capture(t)
+	on := base(t, cli)
+	compiles(t)
+	aside(t)
+	dir := write(t, map[string]string{
+		"go.mod":     "module test.example\n\ngo 1.26\n",
+		"main.go":    "package main\n\nfunc main() {}\n",
+		"Dockerfile": dockerfile(mark, "# assay:go . server\n"+baseArg+"\nFROM ${BASE}", "COPY server /server", `RUN ["/server"]`),
+	})
+	src := Dir("test-own", dir)
+	t.Cleanup(func() { named.dirs = nil })
+	built, err := Ensure(t.Context(), cli, src)
+	require.NoError(t, err)
+	assert.Contains(t, said.String(), "assay: image test-own built in ")
+	image, err := cli.ImageInspect(t.Context(), built.Ref)
+	require.NoError(t, err)
+	below, err := cli.ImageInspect(t.Context(), on)
+	require.NoError(t, err)
+	assert.Equal(t, below.RootFS.Layers, image.RootFS.Layers[:len(below.RootFS.Layers)])
+
+	said = capture(t)
+	ensured = flights{} // as in a new process
+	again, err := Ensure(t.Context(), cli, src)
+	require.NoError(t, err)
+	assert.Equal(t, built, again)
+	assert.Empty(t, said.String())
+	left, err := filepath.Glob(filepath.Join(os.Getenv("XDG_CACHE_HOME"), "assay", "build", "*"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
 }
 
 func TestMissingFileNamesTheStep(t *testing.T) {

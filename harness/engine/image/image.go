@@ -7,6 +7,9 @@
 // twice, not even when several test binaries start together. Any image that has a name can be replaced without
 // touching code: ASSAY_IMAGE_NATS=my/nats:tag.
 //
+// Go servers of Assay's recipes are pinned by a module of their own, whose go.sum stands for them in the hash. Those of a
+// user's may come from anywhere in the user's module, so they are compiled first, and the binaries are hashed.
+//
 // No registry is needed. Servers written in Go are compiled on the host; the others stand on Debian, which is pulled
 // where a registry answers and otherwise put together by the engine from Debian's archive, signature and checksums
 // verified.
@@ -18,13 +21,10 @@ package image
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"regexp"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -46,7 +46,21 @@ type Source struct {
 // Recipe is the image that Assay's own recipe fixtures/images/<name> makes.
 func Recipe(name string) Source { return Source{Name: name} }
 
-// Dir is the image that the Dockerfile in dir makes. Its name joins those that an ASSAY_IMAGE_<NAME> may replace.
+// Dir is the image that the Dockerfile in dir makes. Its name joins those that an ASSAY_IMAGE_<NAME> may replace. A relative
+// dir counts from the working directory, which for a test is its package's.
+//
+// The Dockerfile may use what Assay's own use. A comment
+//
+//	# assay:go PACKAGE FILE
+//
+// has the host compile a Go package, "." say, with the module that dir lies in, statically for the engine's architecture,
+// and puts the binary into the build context as FILE. The lines
+//
+//	ARG BASE=debian:trixie-slim
+//	FROM ${BASE}
+//
+// make the image stand on Assay's Debian, so that no registry is needed. A .dockerignore keeps out what the image does not
+// need, .git say, and should not change with.
 func Dir(name, dir string) Source {
 	named.Lock()
 	defer named.Unlock()
@@ -58,12 +72,6 @@ func Dir(name, dir string) Source {
 
 // Ref is the image that ref refers to: "redis:8", "registry.example/team/server@sha256:…".
 func Ref(ref string) Source { return Source{Ref: ref} }
-
-// named remembers the names of Dir sources, for the list of what can be replaced.
-var named struct {
-	sync.Mutex
-	dirs []string
-}
 
 // Built is an image that the engine has.
 type Built struct {
@@ -113,6 +121,13 @@ func ensure(ctx context.Context, cli *client.Client, src Source) (Built, error) 
 	if err != nil {
 		return Built{}, err
 	}
+	ctx, finish := interruptible(ctx)
+	defer finish()
+	clean, err := r.complete(ctx)
+	defer clean()
+	if err != nil {
+		return Built{}, err
+	}
 	return once(ctx, cli, r)
 }
 
@@ -134,10 +149,7 @@ func once(ctx context.Context, cli *client.Client, r *recipe) (Built, error) {
 	}
 	say("building image %s (first use)", r.name)
 	start := time.Now()
-	ctx, finish := interruptible(ctx)
-	err = r.build(ctx, cli)
-	finish()
-	if err != nil {
+	if err := r.build(ctx, cli); err != nil {
 		return Built{}, err
 	}
 	built, err := inspect(ctx, cli, r.tag())
@@ -190,55 +202,6 @@ func Names() ([]string, error) {
 		}
 	}
 	return names, nil
-}
-
-const overridePrefix = "ASSAY_IMAGE_"
-
-// override is the variable that replaces the image called name.
-func override(name string) string {
-	return overridePrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-}
-
-// replacement is the image that the user has named to stand for the one called name.
-func replacement(name string) string {
-	if name == "" {
-		return ""
-	}
-	return os.Getenv(override(name))
-}
-
-// Overrides checks every ASSAY_IMAGE_<NAME> in environ, as [os.Environ] gives it: the name must be one that exists, a
-// recipe's or a [Dir]'s, and the value an image reference. Whether the engine can get that image is seen when it is
-// used. A misspelt variable would otherwise be silently without effect, and the wrong image be tested.
-func Overrides(environ []string) error {
-	names, err := Names()
-	if err != nil {
-		return err
-	}
-	named.Lock()
-	names = append(names, named.dirs...)
-	named.Unlock()
-	slices.Sort(names)
-	var known []string
-	for _, name := range slices.Compact(names) {
-		known = append(known, override(name))
-	}
-
-	var wrong []error
-	for _, setting := range environ {
-		variable, ref, _ := strings.Cut(setting, "=")
-		if !strings.HasPrefix(variable, overridePrefix) || ref == "" {
-			continue
-		}
-		if !slices.Contains(known, variable) {
-			wrong = append(wrong, fmt.Errorf("%s: there is no image of that name; there are %s", variable, strings.Join(known, ", ")))
-			continue
-		}
-		if _, err := reference.ParseNormalizedNamed(ref); err != nil {
-			wrong = append(wrong, fmt.Errorf("%s=%s: not an image reference: %w; write it like redis:8 or registry.example/team/server:tag", variable, ref, err))
-		}
-	}
-	return errors.Join(wrong...)
 }
 
 // A name is part of a tag, of a variable and of a file name; this is what all three take.

@@ -8,6 +8,7 @@ import (
 
 func TestOverridesAreCheckedAgainstWhatExists(t *testing.T) {
 	own(t)
+	t.Chdir(t.TempDir()) // away from Assay's own module
 	Dir("my-server", "images/my-server")
 	t.Cleanup(func() { named.dirs = nil })
 
@@ -19,6 +20,21 @@ func TestOverridesAreCheckedAgainstWhatExists(t *testing.T) {
 	assert.ErrorContains(t, err, "ASSAY_IMAGE_QUEUES: there is no image of that name; there are ASSAY_IMAGE_ALONE, ASSAY_IMAGE_BASE, ASSAY_IMAGE_CACHE, ASSAY_IMAGE_MY_SERVER, ASSAY_IMAGE_QUEUE, ASSAY_IMAGE_WRONG")
 	assert.ErrorContains(t, err, "ASSAY_IMAGE_QUEUE=Queue:1: not an image reference: ")
 	assert.ErrorContains(t, err, "write it like redis:8")
+}
+
+// The code that makes the image mostly comes after the check, and may be that of another package's test.
+func TestOverridesOfImagesThatTheCodeNames(t *testing.T) {
+	own(t)
+	t.Chdir(write(t, map[string]string{
+		"go.mod":              "module shop.example\n\ngo 1.26\n",
+		"shop/shop_test.go":   "package shop\n\nvar shop = harness.ImageDir(\"shop\", \".\")\n",
+		"till/till.go":        "package till\n\nvar till = image.Dir(\n\t\"till-2\", \"till\")\n",
+		"till/notes.txt":      "harness.ImageDir(\"notes\", \".\")\n",
+		"till/other/other.go": "package other\n\nvar other = MyImageDir(\"other\")\n",
+	}))
+	assert.NoError(t, Overrides([]string{"ASSAY_IMAGE_SHOP=shop:1", "ASSAY_IMAGE_TILL_2=till:2"}))
+	err := Overrides([]string{"ASSAY_IMAGE_SHOPS=shop:1"})
+	assert.EqualError(t, err, "ASSAY_IMAGE_SHOPS: there is no image of that name; there are ASSAY_IMAGE_ALONE, ASSAY_IMAGE_BASE, ASSAY_IMAGE_CACHE, ASSAY_IMAGE_QUEUE, ASSAY_IMAGE_SHOP, ASSAY_IMAGE_TILL_2, ASSAY_IMAGE_WRONG")
 }
 
 const sha = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"

@@ -6,12 +6,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"assay/harness/internal/cache"
 )
 
 // flight is one source on one engine, or what replaces it.
@@ -69,9 +70,9 @@ func (f *flights) do(ctx context.Context, key flight, work func() (Built, error)
 
 // lock keeps other processes of this user from making the same image at the same time.
 func lock(ctx context.Context, r *recipe) (unlock func(), err error) {
-	dir, err := stateDir("locks")
+	dir, err := cache.Dir("locks")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("lock image %s between processes: %w", r.name, err)
 	}
 	l := flock.New(filepath.Join(dir, r.name+"-"+r.hash+".lock"))
 	held, err := l.TryLock()
@@ -86,20 +87,25 @@ func lock(ctx context.Context, r *recipe) (unlock func(), err error) {
 	return func() { _ = l.Unlock() }, nil
 }
 
-// stateDir is where locks and unfinished work of this user live: in the cache, or, without a home to keep one in,
-// among the temporary files.
-func stateDir(sub string) (string, error) {
-	if cache, err := os.UserCacheDir(); err == nil {
-		dir := filepath.Join(cache, "assay", sub)
-		if os.MkdirAll(dir, 0o700) == nil {
-			return dir, nil
+// abandoned is the age at which unfinished work is nobody's any more: no build takes as long.
+const abandoned = 24 * time.Hour
+
+// workDir makes a directory for one build. What killed processes left goes first.
+func workDir(name string) (string, error) {
+	dir, err := cache.Dir("build")
+	if err != nil {
+		return "", err
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	for _, entry := range left {
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > abandoned {
+			_ = os.RemoveAll(filepath.Join(dir, entry.Name()))
 		}
 	}
-	dir := filepath.Join(os.TempDir(), "assay-"+strconv.Itoa(os.Getuid()), sub)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("make a directory to work in: %w%s", err, hintFor(err.Error(), ""))
-	}
-	return dir, nil
+	return os.MkdirTemp(dir, name+"-")
 }
 
 // interruptible gives a build the chance to clean up after itself on Ctrl-C: the signal cancels ctx, and is raised

@@ -86,7 +86,7 @@ func TestWithoutAHomeWorkGoesAmongTheTemporaryFiles(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", "")
 	t.Setenv("HOME", "")
 	t.Setenv("TMPDIR", t.TempDir())
-	dir, err := stateDir("locks")
+	dir, err := workDir("nats")
 	require.NoError(t, err)
 	assert.Contains(t, dir, "assay-")
 }

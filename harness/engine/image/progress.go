@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 )
 
 // Progress, when set, receives the lines that say what is being built, one write a line, instead of the terminal. Set
@@ -26,4 +27,13 @@ func say(format string, args ...any) {
 		out = terminal()
 	}
 	_, _ = fmt.Fprintf(out, "assay: "+format+"\n", args...)
+}
+
+// soon is how long work that is mostly done at once may take before it is worth a line.
+const soon = 2 * time.Second
+
+// sayUnlessSoon says what takes its time, unless it is over soon; call over when it is.
+func sayUnlessSoon(format string, args ...any) (over func()) {
+	timer := time.AfterFunc(soon, func() { say(format, args...) })
+	return func() { timer.Stop() }
 }

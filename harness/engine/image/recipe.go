@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -32,7 +33,7 @@ type recipe struct {
 	hash    string
 	files   []file
 	servers []server
-	ours    bool // one of Assay's own
+	ours    bool // one of Assay's own, and not a user's
 	onBase  bool // stands on Assay's Debian
 }
 
@@ -46,10 +47,10 @@ type file struct {
 	size int64
 }
 
-// server is a binary that is compiled into the build context: package of the servers module → file in the context.
+// server is a binary that is compiled into the build context: package of its module → file in the context.
 type server struct{ pkg, file string }
 
-// The directives in a Dockerfile's comments, and what marks a recipe that stands on the base.
+// The directive in a Dockerfile's comments, and what marks a recipe that stands on the base.
 const (
 	goDirective = "# assay:go "
 	baseArg     = "ARG BASE=" + baseImage
@@ -61,15 +62,22 @@ func (r *recipe) dockerfile() string { return filepath.Join(r.dir, "Dockerfile")
 
 func dockerfileIn(root, name string) string { return filepath.Join(root, name, "Dockerfile") }
 
-// load reads the recipe of a source for an engine of the given architecture.
+// load reads the recipe of a source for an engine of the given architecture. That of a user with servers is incomplete until
+// [recipe.complete].
 func load(src Source, arch string) (*recipe, error) {
-	r := &recipe{name: src.Name, dir: src.Dir, arch: arch}
-	if src.Dir == "" {
+	r := &recipe{name: src.Name, arch: arch, ours: src.Dir == ""}
+	if r.ours {
 		root, err := recipes()
 		if err != nil {
 			return nil, err
 		}
-		r.ours, r.dir = true, filepath.Join(root, src.Name)
+		r.dir = filepath.Join(root, src.Name)
+	} else {
+		dir, err := filepath.Abs(src.Dir)
+		if err != nil {
+			return nil, fmt.Errorf("image %s: %w", src.Name, err)
+		}
+		r.dir = dir
 	}
 	dockerfile, err := os.ReadFile(r.dockerfile())
 	if errors.Is(err, fs.ErrNotExist) && r.ours {
@@ -79,26 +87,30 @@ func load(src Source, arch string) (*recipe, error) {
 	if err != nil {
 		return nil, fmt.Errorf("image %s: read its recipe: %w", src.Name, err)
 	}
-	if r.files, err = contextOf(r.dir); err != nil {
-		return nil, fmt.Errorf("image %s: read its build context: %w", r.name, err)
-	}
-	h := sha256.New()
-	fmt.Fprintf(h, "recipe 1 linux/%s\n", arch)
-	if err := hashFiles(h, r.files); err != nil {
-		return nil, fmt.Errorf("image %s: read its build context: %w", r.name, err)
-	}
-
 	lines := bufio.NewScanner(bytes.NewReader(dockerfile))
 	for lines.Scan() {
 		line := strings.TrimSpace(lines.Text())
 		if spec, ok := strings.CutPrefix(line, goDirective); ok {
 			words := strings.Fields(spec)
-			if len(words) != 2 || !r.ours {
-				return nil, fmt.Errorf("image %s: %q in %s: Assay's own recipes may say %q", r.name, line, r.dockerfile(), goDirective+"PACKAGE FILE")
+			if len(words) != 2 || !fs.ValidPath(words[1]) {
+				return nil, fmt.Errorf("image %s: %q in %s: want %q, a Go package to compile and where in the build context its binary goes", r.name, line, r.dockerfile(), goDirective+"PACKAGE FILE")
 			}
 			r.servers = append(r.servers, server{words[0], words[1]})
 		}
-		r.onBase = r.onBase || line == baseArg && r.ours && r.name != baseName
+		r.onBase = r.onBase || line == baseArg && !(r.ours && r.name == baseName)
+	}
+
+	if r.files, err = contextOf(r.dir); err != nil {
+		return nil, fmt.Errorf("image %s: read its build context: %w", r.name, err)
+	}
+	// A binary that somebody has compiled by hand is not what the image gets.
+	r.files = slices.DeleteFunc(r.files, func(f file) bool {
+		return slices.ContainsFunc(r.servers, func(s server) bool { return s.file == f.path })
+	})
+	h := sha256.New()
+	fmt.Fprintf(h, "recipe 1 linux/%s\n", arch)
+	if err := hashFiles(h, r.files); err != nil {
+		return nil, fmt.Errorf("image %s: read its build context: %w", r.name, err)
 	}
 	if r.onBase {
 		base := replacement(baseName)
@@ -111,7 +123,7 @@ func load(src Source, arch string) (*recipe, error) {
 		}
 		fmt.Fprintf(h, "base %s\n", base)
 	}
-	if len(r.servers) > 0 {
+	if r.ours && len(r.servers) > 0 {
 		for _, name := range []string{"go.mod", "go.sum"} {
 			content, err := os.ReadFile(filepath.Join(r.serversDir(), name))
 			if err != nil {
@@ -120,14 +132,44 @@ func load(src Source, arch string) (*recipe, error) {
 			fmt.Fprintf(h, "%s %x\n", name, sha256.Sum256(content))
 		}
 	}
-	r.hash = hex.EncodeToString(h.Sum(nil))[:12]
+	r.hash = shortened(h)
 	return r, nil
 }
 
-// serversDir is the nested module that pins the servers written in Go.
-func (r *recipe) serversDir() string { return filepath.Join(filepath.Dir(r.dir), "servers") }
+func shortened(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil))[:12] }
 
-// contextOf lists the build context in dir, sorted by path, without what its .dockerignore leaves out.
+// complete compiles the servers of a user's recipe, and adds them to the build context and to the hash. They lie in a
+// directory that clean removes.
+func (r *recipe) complete(ctx context.Context) (clean func(), err error) {
+	if r.ours || len(r.servers) == 0 {
+		return func() {}, nil
+	}
+	binaries, clean, err := r.compile(ctx)
+	if err != nil {
+		return clean, err
+	}
+	h := sha256.New()
+	fmt.Fprintln(h, r.hash)
+	if err := hashFiles(h, binaries); err != nil {
+		return clean, fmt.Errorf("image %s: read what was compiled for it: %w", r.name, err)
+	}
+	r.files, r.hash = append(r.files, binaries...), shortened(h)
+	return clean, nil
+}
+
+// serversDir is where the servers written in Go are compiled: in the nested module that pins Assay's, and a user's in the
+// recipe itself, with the module it lies in.
+func (r *recipe) serversDir() string {
+	if r.ours {
+		return filepath.Join(filepath.Dir(r.dir), "servers")
+	}
+	return r.dir
+}
+
+// evidence is what tests write where dir is the root of a module. It would make another image of every run.
+const evidence = ".assay"
+
+// contextOf lists the build context in dir, sorted by path, without evidence and what its .dockerignore leaves out.
 func contextOf(dir string) ([]file, error) {
 	var patterns []string
 	ignore, err := os.Open(filepath.Join(dir, ".dockerignore"))
@@ -157,6 +199,9 @@ func contextOf(dir string) ([]file, error) {
 			if out, err := ignored.MatchesOrParentMatches(rel); err != nil || out {
 				return err
 			}
+		}
+		if rel == evidence && entry.IsDir() {
+			return fs.SkipDir
 		}
 		info, err := entry.Info()
 		if err != nil {

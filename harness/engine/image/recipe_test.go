@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/stretchr/testify/assert"
@@ -47,6 +50,9 @@ func TestTagStaysWhileTheRecipeDoes(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(filepath.Join(again, "notes/a.txt"), []byte("b"), 0o644))
 	assert.Equal(t, hashOf(t, Dir("server", first), "amd64"), hashOf(t, Dir("server", again), "amd64"), "a file that .dockerignore leaves out")
+
+	require.NoError(t, os.MkdirAll(filepath.Join(again, ".assay/evidence/1"), 0o755))
+	assert.Equal(t, hashOf(t, Dir("server", first), "amd64"), hashOf(t, Dir("server", again), "amd64"), "the evidence of a run")
 }
 
 func TestTagChangesWithTheRecipe(t *testing.T) {
@@ -119,8 +125,11 @@ func TestTagFollowsTheBaseAndTheServersModule(t *testing.T) {
 	assert.Equal(t, base["cache"], module["cache"])
 	assert.Equal(t, base["alone"], module["alone"])
 
+	mine := Dir("base", filepath.Join(root, "cache"))
+	before["mine"] = hashOf(t, mine, "amd64")
 	t.Setenv("ASSAY_IMAGE_BASE", "my/debian:1")
 	assert.NotEqual(t, module["cache"], hashes()["cache"], "a base of the user's own")
+	assert.NotEqual(t, before["mine"], hashOf(t, mine, "amd64"), "a recipe of the user's on Assay's base")
 }
 
 func TestRecipeErrorsSayWhatThereIs(t *testing.T) {
@@ -132,7 +141,10 @@ func TestRecipeErrorsSayWhatThereIs(t *testing.T) {
 	_, err = load(Recipe("cash"), "amd64")
 	assert.EqualError(t, err, "image cash: there is no such recipe; there are alone, base, cache, queue, wrong")
 	_, err = load(Recipe("wrong"), "amd64")
-	assert.ErrorContains(t, err, `Assay's own recipes may say "# assay:go PACKAGE FILE"`)
+	assert.ErrorContains(t, err, `image wrong: "# assay:go example.org/queue" in `)
+	assert.ErrorContains(t, err, `want "# assay:go PACKAGE FILE", a Go package to compile and where in the build context its binary goes`)
+	_, err = load(Dir("mine", write(t, map[string]string{"Dockerfile": "# assay:go . ../mine\nFROM scratch\n"})), "amd64")
+	assert.ErrorContains(t, err, `image mine: "# assay:go . ../mine" in `, "outside of the build context")
 	_, err = load(Dir("mine", filepath.Join(t.TempDir(), "none")), "amd64")
 	assert.ErrorContains(t, err, "image mine: read its recipe: open ")
 	assert.ErrorIs(t, err, os.ErrNotExist)
@@ -160,6 +172,110 @@ func TestServerThatDoesNotCompileIsShownWithItsLog(t *testing.T) {
 	_, clean, err = r.compile(ctx)
 	defer clean()
 	assert.ErrorIs(t, err, context.Canceled)
+}
+
+// shop is a module whose server lies in the folder cmd/shop, with a package of it elsewhere.
+var shop = map[string]string{
+	"go.mod":                   "module shop.example\n\ngo 1.26\n",
+	"till/till.go":             "package till\n\nconst Open = 8\n",
+	"cmd/shop/main.go":         "package main\n\nimport \"shop.example/till\"\n\nfunc main() { println(till.Open) }\n",
+	"cmd/shop/Dockerfile":      "# assay:go . bin/shop\nFROM scratch\nCOPY bin/shop /shop\n",
+	"cmd/shop/bin/shop":        "compiled by hand",
+	"cmd/library/library.go":   "package library\n",
+	"cmd/library/Dockerfile":   "# assay:go . library\nFROM scratch\n",
+	"cmd/not-there/Dockerfile": "# assay:go ./server server\nFROM scratch\n",
+}
+
+// completed is the recipe of a folder of a module, and the error of compiling its server.
+func completed(t *testing.T, name, dir string) (*recipe, error) {
+	t.Helper()
+	r, err := load(Source{Name: name, Dir: dir}, "amd64")
+	require.NoError(t, err)
+	clean, err := r.complete(t.Context())
+	t.Cleanup(clean)
+	return r, err
+}
+
+func TestTagFollowsTheServerOfOnesOwnWhereverItsSourcesLie(t *testing.T) {
+	compiles(t)
+	aside(t)
+	tag := func(module string) string {
+		r, err := completed(t, "shop", filepath.Join(module, "cmd", "shop"))
+		require.NoError(t, err)
+		return r.tag()
+	}
+	module := write(t, shop)
+	before := tag(module)
+	assert.Regexp(t, `^assay/shop:[0-9a-f]{12}$`, before)
+	assert.Equal(t, before, tag(module), "compiled again")
+	assert.Equal(t, before, tag(write(t, shop)), "the same module elsewhere")
+
+	require.NoError(t, os.WriteFile(filepath.Join(module, "cmd/shop/bin/shop"), []byte("compiled by hand again"), 0o755))
+	assert.Equal(t, before, tag(module), "a binary in the place of the server's")
+
+	require.NoError(t, os.WriteFile(filepath.Join(module, "till/till.go"), []byte("package till\n\nconst Open = 9\n"), 0o644))
+	assert.NotEqual(t, before, tag(module), "a package of the module")
+}
+
+func TestServerOfOnesOwnJoinsTheBuildContext(t *testing.T) {
+	compiles(t)
+	aside(t)
+	t.Chdir(filepath.Join(write(t, shop), "cmd", "shop"))
+	require.NoError(t, os.WriteFile(".dockerignore", []byte("*\n"), 0o644))
+	r, err := completed(t, "shop", ".")
+	require.NoError(t, err)
+	var paths []string
+	for _, f := range r.files {
+		paths = append(paths, f.path)
+	}
+	assert.Equal(t, []string{".dockerignore", "Dockerfile", "bin/shop"}, paths, "also where .dockerignore leaves everything out")
+	var packed bytes.Buffer
+	require.NoError(t, pack(&packed, r.files))
+	assert.Contains(t, packed.String(), "\x7fELF")
+}
+
+func TestServerOfOnesOwnThatDoesNotCompileIsShownWithItsLog(t *testing.T) {
+	compiles(t)
+	aside(t)
+	module := write(t, shop)
+	require.NoError(t, os.WriteFile(filepath.Join(module, "till/till.go"), []byte("package till\n"), 0o644))
+	for name, want := range map[string]string{
+		"shop":      "go build .: exit status 1\nthe last lines of its log:\n\t# shop.example/cmd/shop\n\t./main.go:5:28: undefined: till.Open\n",
+		"library":   "go build .: exit status 1\nthe last lines of its log:\n\t-buildmode=exe requires exactly one main package\n",
+		"not-there": "go build ./server: exit status 1\nthe last lines of its log:\n\tstat ",
+	} {
+		r, err := completed(t, name, filepath.Join(module, "cmd", name))
+		assert.ErrorContains(t, err, "build image "+name+": recipe "+r.dockerfile()+": "+want)
+	}
+
+	t.Setenv("PATH", "")
+	_, err := completed(t, "shop", filepath.Join(module, "cmd", "shop"))
+	assert.ErrorContains(t, err, "put the go command on the PATH, or set ASSAY_IMAGE_SHOP to an image that you have")
+}
+
+// compiles has the go command go on using its cache when the test sets the user's aside.
+func compiles(t *testing.T) {
+	t.Helper()
+	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+	require.NoError(t, err)
+	t.Setenv("GOCACHE", strings.TrimSpace(string(cache)))
+}
+
+func TestWorkOfKilledProcessesIsRemovedOnceItIsNobodysAnyMore(t *testing.T) {
+	aside(t)
+	dead, err := workDir("nats")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dead, "0"), nil, 0o755))
+	alive, err := workDir("nats")
+	require.NoError(t, err)
+	assert.NotEqual(t, dead, alive, "each build has its own")
+	old := time.Now().Add(-abandoned - time.Minute)
+	require.NoError(t, os.Chtimes(dead, old, old))
+
+	_, err = workDir("etcd")
+	require.NoError(t, err)
+	assert.NoDirExists(t, dead)
+	assert.DirExists(t, alive)
 }
 
 func TestAssaysOwnRecipesLoad(t *testing.T) {
