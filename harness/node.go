@@ -67,6 +67,9 @@ func (c Container) valid() error {
 	return nil
 }
 
+// readyPace is how long rests between two attempts at a round trip with a server that starts.
+const readyPace = time.Millisecond
+
 // readyLimit is how long a server may take to become ready, after its image is there.
 const readyLimit = 60 * time.Second
 
@@ -119,12 +122,25 @@ func (e *Env) Start(c Container) *Node {
 	e.nodes = append(e.nodes, n)
 	e.mu.Unlock()
 	e.work.Go(func() {
-		defer close(n.up)
 		if n.err = n.start(e.ctx); n.err == nil {
 			n.err = n.await(e.ctx)
 		}
+		close(n.up)
+		if n.err == nil && c.Version != nil {
+			n.askVersion() // nobody waits for it but the record
+		}
 	})
 	return n
+}
+
+func (n *Node) askVersion() {
+	err := n.attempt(n.env.ctx, func(ctx context.Context, address string) (err error) {
+		n.version, err = n.spec.Version(ctx, address)
+		return err
+	})
+	if err != nil {
+		n.version = "it did not tell: " + err.Error()
+	}
 }
 
 func (n *Node) start(ctx context.Context) error {
@@ -153,7 +169,7 @@ func (n *Node) await(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
-	tick := time.NewTicker(awaitPace)
+	tick := time.NewTicker(readyPace)
 	defer tick.Stop()
 	last := errors.New("it was never asked")
 	for {
@@ -170,16 +186,6 @@ func (n *Node) await(ctx context.Context) error {
 			return fmt.Errorf("%s was not ready within %v: %w%s\n%s", n.Name, readyLimit, last, elsewhere(last), n.tail())
 		case <-tick.C:
 		}
-	}
-	if n.spec.Version == nil {
-		return nil
-	}
-	err := n.attempt(ctx, func(ctx context.Context, address string) (err error) {
-		n.version, err = n.spec.Version(ctx, address)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("ask %s for its version: %w", n.Name, err)
 	}
 	return nil
 }
