@@ -1,7 +1,6 @@
 package fault
 
 import (
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -30,7 +29,8 @@ func (d Direction) String() string {
 }
 
 // Link is a TCP path between clients and one port of a server, on which faults can be put. Its address stays the same
-// through a restart of the server.
+// through a restart of the server. It can have several faults at once: delays add up, the narrowest throttle counts.
+// Between containers, healing another than the last one closes the connections.
 type Link struct {
 	Name string
 	To   string // the server, as node:port
@@ -46,12 +46,13 @@ func (l *Link) Address() string { return l.address }
 
 // Delay holds back every byte in the given direction by d, whole milliseconds. Order is kept, nothing is lost, and bulk
 // transfer is hardly slower for delays up to about 100 ms. Setting up a connection is not delayed: the proxy accepts at once.
+// Nor is its end, unless bytes go before it.
 func (l *Link) Delay(dir Direction, d time.Duration) *Fault {
 	f := &Fault{Kind: "delay", Target: l.Name, Detail: fmt.Sprintf("%v %v", d, dir), Undo: "heal", Delay: d}
 	if d < time.Millisecond || d%time.Millisecond != 0 {
 		l.scene.Fatal(fmt.Errorf("inject %s: a delay is a whole number of milliseconds, at least one", f))
 	}
-	return l.toxic(f, dir, "latency", map[string]any{"latency": d.Milliseconds()})
+	return l.inject(f, dir, effect{kind: delays, delay: d})
 }
 
 // Throttle limits the given direction to a rate in bytes per second, whole kilobytes (1000 bytes). Nothing is lost.
@@ -60,34 +61,34 @@ func (l *Link) Throttle(dir Direction, bytesPerSecond int) *Fault {
 	if bytesPerSecond < 1000 || bytesPerSecond%1000 != 0 {
 		l.scene.Fatal(fmt.Errorf("inject %s: a rate is a whole number of kilobytes (1000 bytes) a second, at least one", f))
 	}
-	return l.toxic(f, dir, "bandwidth", map[string]any{"rate": bytesPerSecond / 1000})
+	return l.inject(f, dir, effect{kind: throttles, rate: bytesPerSecond / 1000})
 }
 
 // Drop makes the given direction a black hole: bytes are accepted and vanish, connections stay open, and new ones can be
 // made. With one direction only, the link is half-open. Bytes that were lost cannot be made up for, so healing closes the
-// connections of that time (the peer reads EOF).
+// connections of that time. The proxy swallows bytes and not the end of a connection: who closes one is noticed at the other
+// side, which behind a real black hole would not be told.
 func (l *Link) Drop(dir Direction) *Fault {
 	f := &Fault{Kind: "drop", Target: l.Name, Detail: dir.String(), Undo: "heal"}
-	return l.toxic(f, dir, "timeout", map[string]any{"timeout": 0})
+	return l.inject(f, dir, effect{kind: drops})
 }
 
-// Reset closes every connection as soon as a byte travels on it: one made after the injection is reset (RST), an older one
-// gets EOF. Idle connections are left alone. It models a peer or a middlebox that has forgotten the connection.
+// Reset resets every connection (RST) as soon as a byte travels on it, or its end. Idle connections are left alone. It models
+// a peer or a middlebox that has forgotten its connections. Between containers, a connection that is older than the fault gets
+// EOF in place of the reset.
 func (l *Link) Reset() *Fault {
 	f := &Fault{Kind: "reset", Target: l.Name, Undo: "heal"}
-	return l.toxic(f, Both, "reset_peer", map[string]any{"timeout": 0})
+	return l.inject(f, Both, effect{kind: resets})
 }
 
-// Sever cuts the link: connections are closed (FIN) and new ones refused, until it is healed. For a cut that nobody is told
-// of, use Drop.
+// Sever cuts the link: connections are closed (FIN) and new ones refused, until it is healed. What is under way is lost. For a
+// cut that nobody is told of, use Drop.
 func (l *Link) Sever() *Fault {
 	f := &Fault{Kind: "sever", Target: l.Name, Undo: "heal"}
-	return l.scene.inject(f,
-		func() error { return l.proxy.enable(false) },
-		func() error { return l.proxy.enable(true) })
+	return l.scene.inject(f, l.proxy.sever, l.proxy.rejoin)
 }
 
-// Retarget tells the link where its server is now. Connections are closed.
+// Retarget tells the link where its server is now, or that it is Nowhere. Connections are closed; faults stay.
 func (l *Link) Retarget(address string) error {
 	if err := l.proxy.retarget(address); err != nil {
 		return fmt.Errorf("point link %s at %s: %w", l.Name, address, err)
@@ -98,26 +99,19 @@ func (l *Link) Retarget(address string) error {
 // Close ends the link with its connections.
 func (l *Link) Close() error { return l.proxy.close() }
 
-func (l *Link) toxic(f *Fault, dir Direction, kind string, attributes map[string]any) *Fault {
-	var toxics []toxic
-	n := l.serial.Add(1)
-	for d, stream := range map[Direction]string{ClientToServer: "upstream", ServerToClient: "downstream"} {
-		if dir&d != 0 {
-			toxics = append(toxics, toxic{Name: fmt.Sprintf("%s-%s-%d", kind, stream, n), Type: kind, Stream: stream, Toxicity: 1, Attributes: attributes})
-		}
-	}
-	if len(toxics) == 0 {
+// inject has the effect on each way that the direction covers.
+func (l *Link) inject(f *Fault, dir Direction, e effect) *Fault {
+	if dir&^Both != 0 || dir == 0 {
 		l.scene.Fatal(fmt.Errorf("inject %s: there is no such direction", f))
 	}
-	return l.scene.inject(f,
-		func() error { return each(toxics, l.proxy.add) },
-		func() error { return each(toxics, l.proxy.remove) })
-}
-
-func each(toxics []toxic, do func(toxic) error) error {
-	var errs []error
-	for _, t := range toxics {
-		errs = append(errs, do(t))
+	e.id = l.serial.Add(1)
+	var effects []effect
+	for _, e.way = range []Direction{ClientToServer, ServerToClient} {
+		if dir&e.way != 0 {
+			effects = append(effects, e)
+		}
 	}
-	return errors.Join(errs...)
+	return l.scene.inject(f,
+		func() error { return l.proxy.add(effects) },
+		func() error { return l.proxy.remove(effects) })
 }

@@ -2,7 +2,7 @@ package fault
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -26,7 +26,7 @@ type Node struct {
 	machine Machine
 
 	mu   sync.Mutex
-	down *Fault // the kill or pause that lasts
+	last *Fault // the latest kill or pause
 }
 
 // NewNode returns the node of that name in the scene.
@@ -58,28 +58,19 @@ func (n *Node) fault(kind, undo string, do, undoing func(context.Context) error)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	f := &Fault{Kind: kind, Target: n.Name, Undo: undo}
-	if n.down != nil {
-		n.scene.Fatal(errors.New("inject " + f.String() + ": the node is down already (" + n.down.Kind + "); heal that first"))
+	if n.last != nil && !n.last.isHealed() {
+		n.scene.Fatal(fmt.Errorf("inject %s: the node is down already (%s); heal that first", f, n.last.Kind))
 	}
-	n.down = f
-	return n.scene.inject(f, limited(do), func() error {
-		if err := limited(undoing)(); err != nil {
-			return err
-		}
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		n.down = nil
-		return nil
-	})
+	n.last = n.scene.inject(f, limited(do), limited(undoing))
+	return f
 }
 
 func (n *Node) heal(kind string) {
 	n.mu.Lock()
-	f := n.down
+	f := n.last
 	n.mu.Unlock()
-	if f == nil || f.Kind != kind {
-		n.scene.Fatal(errors.New(n.Name + " is not down by a " + kind + ", so there is nothing to undo"))
-		return
+	if f == nil || f.Kind != kind || f.isHealed() {
+		n.scene.Fatal(fmt.Errorf("%s is not down by a %s, so there is nothing to undo", n.Name, kind))
 	}
 	if err := f.Heal(); err != nil {
 		n.scene.Fatal(err)

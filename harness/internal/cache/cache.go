@@ -8,16 +8,19 @@ import (
 	"path/filepath"
 )
 
-// Dir returns the shared directory of that name, which exists. Where the user has no cache directory (no HOME, as in some CI
-// jobs) it is one in the temporary directory.
+// Dir returns the shared directory of that name, which exists. Where the user has no cache directory that can be written to
+// (no HOME, as in some CI jobs, or somebody else's) it is one among the temporary files.
 func Dir(name string) (string, error) {
 	base, err := os.UserCacheDir()
-	if err != nil {
-		base = filepath.Join(os.TempDir(), fmt.Sprintf("assay-%d", os.Getuid()))
+	if err == nil {
+		dir := filepath.Join(base, "assay", name)
+		if os.MkdirAll(dir, 0o700) == nil {
+			return dir, nil
+		}
 	}
-	dir := filepath.Join(base, "assay", name)
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("assay-%d", os.Getuid()), name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("make the directory of Assay's locks: %w; point XDG_CACHE_HOME at a writable directory", err)
+		return "", fmt.Errorf("make the directory of Assay's locks: %w; point XDG_CACHE_HOME at a directory that can be written to", err)
 	}
 	return dir, nil
 }
