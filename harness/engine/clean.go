@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,8 +16,6 @@ import (
 // Removed counts what a sweep removed.
 type Removed struct{ Containers, Networks, Volumes int }
 
-func (r Removed) total() int { return r.Containers + r.Networks + r.Volumes }
-
 // Clean removes from the engine what dead test processes of this machine left, and what ASSAY_KEEP kept. With all it removes
 // everything that Assay ever made there, also what running tests are using.
 func Clean(ctx context.Context, all bool) (Removed, error) {
@@ -28,42 +24,25 @@ func Clean(ctx context.Context, all bool) (Removed, error) {
 		return Removed{}, err
 	}
 	defer cli.Close()
-	dir, home, err := ownersDir()
+	r, err := openRegistry()
 	if err != nil {
 		return Removed{}, err
 	}
-	match := ofDead(dir, home)
+	match := ofDead(r)
 	if all {
 		match = func(map[string]string) bool { return true }
 	}
 	removed, err := remove(ctx, cli, match, true)
-	if err == nil {
-		err = forget(dir)
-	}
-	return removed, err
+	return removed, errors.Join(err, r.forget())
 }
 
-// forget removes the locks of dead owners.
-func forget(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), newborn) && dead(dir, e.Name()) {
-			errs = append(errs, os.Remove(filepath.Join(dir, e.Name())))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// sweepDead removes what dead owners of this machine left, but not what they wanted kept. Nobody waits for it.
-func sweepDead(ctx context.Context, cli *client.Client, dir, home string) {
+// sweepDead removes what dead owners of this machine left, but not what they wanted kept.
+func sweepDead(ctx context.Context, cli *client.Client, r *registry) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if _, err := remove(ctx, cli, ofDead(dir, home), false); err == nil {
-		_ = forget(dir)
+	// What does not go now may at the next start.
+	if _, err := remove(ctx, cli, ofDead(r), false); err == nil {
+		_ = r.forget()
 	}
 }
 
@@ -74,64 +53,56 @@ func ofOwner(id string) matcher {
 	return func(l map[string]string) bool { return l[labelOwner] == id }
 }
 
-func ofDead(dir, home string) matcher {
-	return func(l map[string]string) bool { return l[labelHome] == home && dead(dir, l[labelOwner]) }
+func ofDead(r *registry) matcher {
+	return func(l map[string]string) bool { return l[labelHome] == r.home && r.dead(l[labelOwner]) }
 }
 
-// remove takes away the containers, then the networks and volumes, that match; kept ones only on request.
-func remove(ctx context.Context, cli *client.Client, match matcher, kept bool) (Removed, error) {
-	mine := make(client.Filters).Add("label", labelOwner)
+// remove takes away the containers, then the networks and volumes, that match; kept ones only on request. What cannot be
+// removed keeps nothing else from being removed.
+func remove(ctx context.Context, cli *client.Client, match matcher, kept bool) (removed Removed, err error) {
+	ours := make(client.Filters).Add("label", labelOwner)
 	meant := func(l map[string]string) bool { return match(l) && (kept || l[labelKeep] == "") }
-	var removed Removed
+	var errs []error
 
-	containers, err := cli.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: mine})
-	if err != nil {
-		return removed, fmt.Errorf("list containers: %w", err)
-	}
-	var ids []string
-	for _, c := range containers.Items {
-		if meant(c.Labels) {
-			ids = append(ids, c.ID)
+	var containers, networks, volumes []string
+	if found, err := cli.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: ours}); err != nil {
+		errs = append(errs, fmt.Errorf("list containers: %w", err))
+	} else {
+		for _, c := range found.Items {
+			if meant(c.Labels) {
+				containers = append(containers, c.ID)
+			}
 		}
 	}
-	removed.Containers, err = each(ids, func(id string) error { return removeContainer(ctx, cli, id) })
-	if err != nil {
-		return removed, fmt.Errorf("remove containers: %w", err)
-	}
+	removed.Containers, err = each(containers, func(id string) error { return removeContainer(ctx, cli, id) })
+	errs = append(errs, err)
 
-	networks, err := cli.NetworkList(ctx, client.NetworkListOptions{Filters: mine})
-	if err != nil {
-		return removed, fmt.Errorf("list networks: %w", err)
-	}
-	ids = nil
-	for _, n := range networks.Items {
-		if meant(n.Labels) {
-			ids = append(ids, n.ID)
+	if found, err := cli.NetworkList(ctx, client.NetworkListOptions{Filters: ours}); err != nil {
+		errs = append(errs, fmt.Errorf("list networks: %w", err))
+	} else {
+		for _, n := range found.Items {
+			if meant(n.Labels) {
+				networks = append(networks, n.ID)
+			}
 		}
 	}
-	removed.Networks, err = each(ids, func(id string) error { return removeNetwork(ctx, cli, id) })
-	if err != nil {
-		return removed, fmt.Errorf("remove networks: %w", err)
-	}
+	removed.Networks, err = each(networks, func(id string) error { return removeNetwork(ctx, cli, id) })
+	errs = append(errs, err)
 
-	volumes, err := cli.VolumeList(ctx, client.VolumeListOptions{Filters: mine})
-	if err != nil {
-		return removed, fmt.Errorf("list volumes: %w", err)
-	}
-	ids = nil
-	for _, v := range volumes.Items {
-		if meant(v.Labels) {
-			ids = append(ids, v.Name)
+	if found, err := cli.VolumeList(ctx, client.VolumeListOptions{Filters: ours}); err != nil {
+		errs = append(errs, fmt.Errorf("list volumes: %w", err))
+	} else {
+		for _, v := range found.Items {
+			if meant(v.Labels) {
+				volumes = append(volumes, v.Name)
+			}
 		}
 	}
-	removed.Volumes, err = each(ids, func(name string) error {
+	removed.Volumes, err = each(volumes, func(name string) error {
 		_, err := cli.VolumeRemove(ctx, name, client.VolumeRemoveOptions{Force: true})
 		return gone(err)
 	})
-	if err != nil {
-		return removed, fmt.Errorf("remove volumes: %w", err)
-	}
-	return removed, nil
+	return removed, errors.Join(append(errs, err)...)
 }
 
 // each does it for all ids at once and counts those for which it went well.
@@ -154,14 +125,19 @@ func each(ids []string, do func(string) error) (int, error) {
 // removeContainer kills and removes a container with its anonymous volumes, and returns when it is gone, also where somebody
 // else (the reaper, a sweep) is removing it at the same time.
 func removeContainer(ctx context.Context, cli *client.Client, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
 	_, err := cli.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 	if !errdefs.IsConflict(err) {
 		return gone(err)
 	}
 	wait := cli.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionRemoved})
 	select {
-	case err := <-wait.Error:
-		return gone(err)
+	case waiting := <-wait.Error:
+		if gone(waiting) == nil {
+			return nil
+		}
+		return err // what stood in the way
 	case <-wait.Result:
 		return nil
 	}

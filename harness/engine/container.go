@@ -51,11 +51,16 @@ type Container struct {
 	engine *Engine
 	id     string
 	c      testcontainers.Container
+	gone   func()
 
 	mu    sync.Mutex
-	ports map[int]string // container port → address on this machine; changes with every start
+	ports map[int]string // container port → address on this machine; changes with every start, nil while it is killed
 	ended bool           // it was over before its ports could be asked for
 }
+
+// makeLimit bounds the making of a container or a network. Making is not given up when a test ends in the middle of it: the
+// engine would go on all the same, and nobody would know what it made.
+const makeLimit = time.Minute
 
 // Run makes a container on the network and starts it. It does not wait until the server inside is ready: only a round trip
 // of its protocol tells that. A container that could not be started is removed.
@@ -64,13 +69,17 @@ func (e *Engine) Run(ctx context.Context, n *Network, spec Spec) (*Container, er
 	if err != nil {
 		return nil, err
 	}
-	e.made()
-	tc, err := e.provider.CreateContainer(ctx, request(n, spec, labels))
+	gone := e.making()
+	making, cancel := context.WithTimeout(context.WithoutCancel(ctx), makeLimit)
+	defer cancel()
+	tc, err := e.provider.CreateContainer(making, request(n, spec, labels))
 	if tc == nil {
-		e.removed()
+		if refused(making, err) {
+			gone()
+		}
 		return nil, fmt.Errorf("create container %s from %s: %w", spec.Name, spec.Image, explain(err))
 	}
-	c := &Container{Name: spec.Name, engine: e, id: tc.GetContainerID(), c: tc}
+	c := &Container{Name: spec.Name, engine: e, id: tc.GetContainerID(), c: tc, gone: gone}
 	if err == nil {
 		err = n.Made()
 	}
@@ -85,36 +94,47 @@ func (e *Engine) Run(ctx context.Context, n *Network, spec Spec) (*Container, er
 
 func request(n *Network, spec Spec, labels map[string]string) testcontainers.ContainerRequest {
 	r := testcontainers.ContainerRequest{
+		Name:  n.Name + "-" + spec.Name, // for people who look
 		Image: spec.Image, Entrypoint: spec.Entrypoint, Cmd: spec.Command, Env: spec.Environment,
-		Labels:         maps.Clone(labels),
-		ConfigModifier: func(c *container.Config) { c.Hostname = spec.Name },
+		Labels: maps.Clone(labels),
 		// Not testcontainers' Networks: the network may still be in the making, and the engine needs it at the start only.
 		EndpointSettingsModifier: func(endpoints map[string]*network.EndpointSettings) {
 			endpoints[n.Name] = &network.EndpointSettings{Aliases: []string{spec.Name}}
 		},
 	}
-	ports := spec.Ports
-	if len(ports) == 0 {
-		// Asked for no port, testcontainers publishes all that the image exposes, on every interface. Nothing listens here.
-		ports = []int{1}
-	}
-	bindings := network.PortMap{}
-	for _, p := range ports {
-		port := network.MustParsePort(strconv.Itoa(p) + "/tcp")
-		r.ExposedPorts = append(r.ExposedPorts, port.String())
-		bindings[port] = []network.PortBinding{{HostIP: netip.MustParseAddr(publishHost), HostPort: "0"}}
-	}
 	for _, path := range slices.Sorted(maps.Keys(spec.Files)) {
 		r.Files = append(r.Files, testcontainers.ContainerFile{Reader: bytes.NewReader(spec.Files[path]), ContainerFilePath: path, FileMode: 0o644})
 	}
+	var config *container.Config
+	var host *container.HostConfig
+	r.ConfigModifier = func(c *container.Config) {
+		config = c
+		c.Hostname = spec.Name
+	}
 	r.HostConfigModifier = func(h *container.HostConfig) {
+		host = h
 		h.NetworkMode = container.NetworkMode(n.Name)
-		h.PortBindings = bindings
 		h.CapDrop, h.CapAdd = []string{"ALL"}, spec.Capabilities
 		h.SecurityOpt = []string{"no-new-privileges"}
 		h.Memory = cmp.Or(spec.Memory, DefaultMemory)
 		h.PidsLimit = new(cmp.Or(spec.Processes, DefaultProcesses))
 	}
+	// After the modifiers, because testcontainers decides on ports after them too: asked for none, it publishes on every
+	// interface all that the image exposes.
+	r.LifecycleHooks = []testcontainers.ContainerLifecycleHooks{{PreCreates: []testcontainers.ContainerRequestHook{
+		func(context.Context, testcontainers.ContainerRequest) error {
+			config.ExposedPorts, host.PortBindings = network.PortSet{}, network.PortMap{}
+			for _, p := range spec.Ports {
+				port, err := network.ParsePort(strconv.Itoa(p) + "/tcp")
+				if err != nil {
+					return fmt.Errorf("port %d: %w", p, err)
+				}
+				config.ExposedPorts[port] = struct{}{}
+				host.PortBindings[port] = []network.PortBinding{{HostIP: netip.MustParseAddr(publishHost), HostPort: "0"}}
+			}
+			return nil
+		},
+	}}}
 	return r
 }
 
@@ -153,6 +173,9 @@ func (c *Container) Address(port int) (string, error) {
 	if c.ended {
 		return "", fmt.Errorf("container %s: %w", c.Name, ErrEnded)
 	}
+	if c.ports == nil {
+		return "", fmt.Errorf("container %s is killed: it has no port %d until it is started", c.Name, port)
+	}
 	return "", fmt.Errorf("container %s publishes no port %d: it publishes %v", c.Name, port, slices.Sorted(maps.Keys(c.ports)))
 }
 
@@ -161,6 +184,10 @@ func (c *Container) Kill(ctx context.Context) error {
 	if _, err := c.engine.cli.ContainerKill(ctx, c.id, client.ContainerKillOptions{Signal: "SIGKILL"}); err != nil {
 		return fmt.Errorf("kill: %w", err)
 	}
+	// From now on they are the engine's to give to others.
+	c.mu.Lock()
+	c.ports = nil
+	c.mu.Unlock()
 	_, err := c.Exited(ctx)
 	return err
 }
@@ -219,11 +246,9 @@ func (c *Container) Logs(ctx context.Context, tail int) (string, error) {
 
 // Remove kills the container and removes it with its anonymous volumes.
 func (c *Container) Remove(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
 	if err := removeContainer(ctx, c.engine.cli, c.id); err != nil {
 		return fmt.Errorf("remove container %s: %w", c.Name, err)
 	}
-	c.engine.removed()
+	c.gone()
 	return nil
 }

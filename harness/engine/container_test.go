@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -73,7 +76,7 @@ func TestContainerGetsLittle(t *testing.T) {
 	}{
 		"by default":   {Spec{Ports: []int{8474}}, []string{"8474/tcp"}, nil},
 		"with a wish":  {Spec{Ports: []int{8474}, Capabilities: []string{"NET_ADMIN"}, Memory: 64 << 20, Processes: 50}, []string{"8474/tcp"}, []string{"NET_ADMIN"}},
-		"with no port": {Spec{}, []string{"1/tcp"}, nil},
+		"with no port": {Spec{}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.spec.Name, c.spec.Image = "server", ref
@@ -128,7 +131,8 @@ func TestContainerLife(t *testing.T) {
 	code, err := c.Exited(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 137, code)
-	require.False(t, answers(c))
+	_, err = c.Address(8474)
+	require.ErrorContains(t, err, "container server is killed: it has no port 8474 until it is started")
 	require.NoError(t, c.Start(t.Context()))
 	after, err := c.Address(8474)
 	require.NoError(t, err)
@@ -137,7 +141,80 @@ func TestContainerLife(t *testing.T) {
 
 	require.NoError(t, c.Remove(t.Context()))
 	require.NoError(t, removeContainer(t.Context(), e.cli, c.id), "removing what is gone is no error")
-	e.made() // the cleanup removes it once more
+	// The cleanup removes it once more.
+}
+
+// An image may expose what it likes.
+func TestExposedPortsAreNotPublished(t *testing.T) {
+	e, n, ref := world(t)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM "+ref+"\nEXPOSE 8474 9999/udp\n"), 0o600))
+	built, err := e.Image(t.Context(), image.Source{Name: "engine-test-expose", Dir: dir})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := e.cli.ImageRemove(context.Background(), built.Ref, client.ImageRemoveOptions{})
+		require.NoError(t, err)
+	})
+	for name, ports := range map[string][]int{"none": nil, "one": {8475}} {
+		t.Run(name, func(t *testing.T) {
+			i := e.inspect(t, run(t, e, n, Spec{Name: "server", Image: built.Ref, Ports: ports})).Container
+			require.False(t, i.HostConfig.PublishAllPorts)
+			require.Len(t, i.HostConfig.PortBindings, len(ports))
+			for port, bindings := range i.NetworkSettings.Ports {
+				for _, b := range bindings {
+					require.Equal(t, "8475/tcp", port.String())
+					require.Equal(t, publishHost, b.HostIP.String())
+				}
+			}
+		})
+	}
+}
+
+func TestExec(t *testing.T) {
+	e, n, _ := world(t)
+	built, err := e.Image(t.Context(), image.Recipe("base"))
+	require.NoError(t, err)
+	c := run(t, e, n, Spec{Name: "server", Image: built.Ref, Command: []string{"sh", "-c", "echo out; echo err >&2; exec tail -f /dev/null"},
+		Environment: map[string]string{"GREETING": "hello"}, Files: map[string][]byte{"/new/dir/file": []byte("content\n")}})
+	out, err := c.Exec(t.Context(), "sh", "-c", `echo $GREETING; cat /new/dir/file; stat -c %a /new/dir/file; hostname; echo to stderr >&2`)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"hello", "content", "644", "server", "to stderr"}, strings.Split(strings.TrimSpace(out), "\n"))
+	_, err = c.Exec(t.Context(), "sh", "-c", "echo it broke; exit 3")
+	require.EqualError(t, err, "run [sh -c echo it broke; exit 3] in server: exit status 3: it broke")
+	_, err = c.Exec(t.Context(), "/no-such-program")
+	require.ErrorContains(t, err, "run [/no-such-program] in server: ")
+
+	var log string
+	eventually(t, "both streams are in the log", func() bool {
+		log, err = c.Logs(t.Context(), 0)
+		return err == nil && strings.Contains(log, "out\n") && strings.Contains(log, "err\n")
+	})
+	last, err := c.Logs(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(last, "\n"))
+}
+
+// A test may end while its containers are being made.
+func TestNothingIsLeftOfARunThatIsGivenUp(t *testing.T) {
+	e, n, ref := world(t)
+	for i := range 8 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*20*time.Millisecond)
+		c, err := e.Run(ctx, n, Spec{Name: "server", Image: ref, Ports: []int{8474}})
+		cancel()
+		if err == nil {
+			require.NoError(t, c.Remove(t.Context()))
+		}
+		list, err := e.cli.ContainerList(t.Context(), client.ContainerListOptions{All: true, Filters: make(client.Filters).Add("network", n.Name)})
+		require.NoError(t, err)
+		require.Empty(t, list.Items)
+
+		ctx, cancel = context.WithTimeout(t.Context(), time.Duration(i)*20*time.Millisecond)
+		given := e.BeginNetwork(ctx, "given-up")
+		err = given.Made()
+		cancel()
+		require.NoError(t, err, "a network that is begun is made")
+		require.NoError(t, given.Remove(t.Context()))
+	}
 }
 
 func TestContainerThatCannotStart(t *testing.T) {
@@ -199,7 +276,9 @@ func TestSubnetsKeepAwayFromTheMachine(t *testing.T) {
 			require.False(t, other.Overlaps(p), p)
 		}
 	}
-	require.True(t, freeSubnet([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}).IsValid(), "no choice is no reason to search for ever")
+	for _, all := range []string{"10.0.0.0/8", "0.0.0.0/0", "10.160.0.0/11"} {
+		require.True(t, freeSubnet([]netip.Prefix{netip.MustParsePrefix(all)}).IsValid(), "no choice is no reason to search for ever")
+	}
 	for _, p := range hostPrefixes() {
 		require.Equal(t, p, p.Masked())
 	}

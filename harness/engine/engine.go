@@ -9,7 +9,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"sync"
@@ -49,43 +51,39 @@ type Info struct {
 // The search follows the Docker client: DOCKER_HOST, then DOCKER_CONTEXT or the current context, then the local sockets.
 func Connect(context.Context) (*Engine, error) { return connect() }
 
-var connect = sync.OnceValues(func() (*Engine, error) {
-	ctx := context.Background()
-	cli, host, err := dial(ctx, os.Getenv)
+var connect = sync.OnceValues(func() (*Engine, error) { return open(context.Background(), os.Getenv) })
+
+func open(ctx context.Context, getenv func(string) string) (*Engine, error) {
+	cli, host, err := dial(ctx, getenv)
 	if err != nil {
 		return nil, err
 	}
-	info, err := cli.Info(ctx, client.InfoOptions{})
-	if err != nil {
+	// It has answered a ping; what it says next is bounded too.
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	var provider *testcontainers.DockerProvider
+	found, err := cli.Info(ctx, client.InfoOptions{})
+	if err == nil {
+		provider, err = newProvider(ctx, cli, host)
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("the engine at %s answers a ping and then: %w\n%s", host, errSilent, advice([]error{errSilent}))
+	case err != nil:
 		return nil, fmt.Errorf("ask the engine at %s what it is: %w", host, err)
 	}
-	// testcontainers reads these once. It must not look for the engine again, nor for the host of published ports, nor start
-	// a reaper of its own.
-	for name, value := range map[string]string{
-		"DOCKER_HOST":                  host,
-		"TESTCONTAINERS_HOST_OVERRIDE": publishHost,
-		"TESTCONTAINERS_RYUK_DISABLED": "true",
-	} {
-		if err := os.Setenv(name, value); err != nil {
-			return nil, err
-		}
-	}
-	tclog.SetDefault(silent{})
-	provider, err := testcontainers.NewDockerProvider(testcontainers.WithLogger(silent{}))
-	if err != nil {
-		return nil, fmt.Errorf("testcontainers: %w", err)
-	}
+	i := found.Info
 	return &Engine{
 		cli:      cli,
 		provider: provider,
-		keep:     os.Getenv("ASSAY_KEEP") != "",
+		keep:     getenv("ASSAY_KEEP") != "",
 		Info: Info{
-			Address: host, Version: info.Info.ServerVersion, API: cli.ClientVersion(),
-			OS: info.Info.OperatingSystem, Kernel: info.Info.KernelVersion, Arch: info.Info.Architecture,
-			CPUs: info.Info.NCPU, Memory: info.Info.MemTotal,
+			Address: host, Version: i.ServerVersion, API: cli.ClientVersion(),
+			OS: i.OperatingSystem, Kernel: i.KernelVersion, Arch: i.Architecture,
+			CPUs: i.NCPU, Memory: i.MemTotal,
 		},
 	}, nil
-})
+}
 
 // Image makes sure that the image is there, building it on first use.
 func (e *Engine) Image(ctx context.Context, src image.Source) (image.Built, error) {
@@ -111,16 +109,80 @@ func (e *Engine) labels() (map[string]string, error) {
 	return e.owner.labels(e.keep), nil
 }
 
-func (e *Engine) made() {
-	if e.reaper != nil {
-		e.reaper.say(made)
+// making announces something that is about to be made, and returns what to call once when it is gone, or was not made.
+func (e *Engine) making() (gone func()) {
+	if e.reaper == nil {
+		return func() {}
+	}
+	e.reaper.say(made)
+	return sync.OnceFunc(func() { e.reaper.say(removed) })
+}
+
+// refused says whether an error of the engine means that nothing was made. Where no answer came, because the test gave up
+// waiting or the connection broke, something may have been, or may still be: the reaper looks.
+func refused(ctx context.Context, err error) bool {
+	return ctx.Err() == nil && !client.IsErrConnectionFailed(err)
+}
+
+// newProvider returns testcontainers on the engine that was found. testcontainers would look for an engine by rules of its own
+// (~/.testcontainers.properties comes first), put a registry before the names of images, and start Ryuk. It reads what it goes
+// by once, so it is shown a bare environment for that moment; the client is ours.
+func newProvider(ctx context.Context, cli *client.Client, host string) (*testcontainers.DockerProvider, error) {
+	restore, err := showTestcontainers(host)
+	defer restore()
+	if err != nil {
+		return nil, err
+	}
+	type made struct {
+		provider *testcontainers.DockerProvider
+		err      error
+	}
+	answer := make(chan made, 1)
+	go func() { // it asks the engine things, and has no limit to how long it waits
+		p, err := testcontainers.NewDockerProvider(testcontainers.WithLogger(silent{}))
+		answer <- made{p, err}
+	}()
+	select {
+	case m := <-answer:
+		if m.err != nil {
+			return nil, fmt.Errorf("testcontainers: %w", m.err)
+		}
+		m.provider.Close()
+		m.provider.SetClient(cli)
+		return m.provider, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 
-func (e *Engine) removed() {
-	if e.reaper != nil {
-		e.reaper.say(removed)
+// showTestcontainers sets up the environment that testcontainers is to see, and returns what sets it back.
+func showTestcontainers(host string) (restore func(), err error) {
+	show := map[string]string{}
+	for _, pair := range os.Environ() {
+		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "TESTCONTAINERS_") {
+			show[name] = "" // as good as not there
+		}
 	}
+	maps.Copy(show, map[string]string{"DOCKER_HOST": host, "HOME": os.DevNull, "USERPROFILE": os.DevNull, "TESTCONTAINERS_RYUK_DISABLED": "true"})
+	logger := tclog.Default()
+	tclog.SetDefault(silent{})
+	undo := []func(){func() { tclog.SetDefault(logger) }}
+	restore = func() {
+		for _, u := range undo {
+			u()
+		}
+	}
+	for name, value := range show {
+		if before, was := os.LookupEnv(name); was {
+			undo = append(undo, func() { os.Setenv(name, before) })
+		} else {
+			undo = append(undo, func() { os.Unsetenv(name) })
+		}
+		if err := os.Setenv(name, value); err != nil {
+			return restore, err
+		}
+	}
+	return restore, nil
 }
 
 // silent is testcontainers' logger: what happens to containers is told by the harness, in its own words.

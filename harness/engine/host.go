@@ -24,8 +24,8 @@ import (
 // is the default gateway wherever /.dockerenv exists, and it would poll that address.
 const publishHost = "127.0.0.1"
 
-// pingLimit bounds one engine's answer, so that no test hangs on an engine that listens and says nothing.
-const pingLimit = 4 * time.Second
+// answerLimit bounds an engine's answer, so that no test hangs on an engine that listens and says nothing.
+const answerLimit = 4 * time.Second
 
 // candidate is one address at which an engine may answer.
 type candidate struct {
@@ -121,6 +121,9 @@ func local(host string) error {
 		if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
 			return nil
 		}
+	case "ssh":
+	default:
+		return errors.New("not an address of an engine: write it like unix:///var/run/docker.sock or tcp://127.0.0.1:2375")
 	}
 	return errors.New("the engine is on another machine, where ports published on 127.0.0.1 cannot be reached from here; run the tests on that machine, or use a local engine")
 }
@@ -131,15 +134,40 @@ func dial(ctx context.Context, getenv func(string) string) (*client.Client, stri
 	if err != nil {
 		return nil, "", fmt.Errorf("find the Docker engine: %w", err)
 	}
+	return ask(ctx, tries)
+}
+
+// ask returns a client of the first of the candidates that answers. All are asked at once, so that those which say nothing
+// cost no more time than one.
+func ask(ctx context.Context, tries []candidate) (*client.Client, string, error) {
+	type answer struct {
+		cli *client.Client
+		err error
+	}
+	answers := make([]chan answer, len(tries))
+	for i, c := range tries {
+		answers[i] = make(chan answer, 1)
+		go func() {
+			cli, err := ping(ctx, c.host)
+			answers[i] <- answer{cli, err}
+		}()
+	}
 	var failed []string
 	var errs []error
-	for _, c := range tries {
-		cli, err := ping(ctx, c.host)
-		if err == nil {
-			return cli, c.host, nil
+	for i, c := range tries {
+		a := <-answers[i]
+		if a.err == nil {
+			go func() {
+				for _, later := range answers[i+1:] {
+					if a := <-later; a.cli != nil {
+						a.cli.Close()
+					}
+				}
+			}()
+			return a.cli, c.host, nil
 		}
-		errs = append(errs, err)
-		failed = append(failed, fmt.Sprintf("  tried %s (%s): %v", c.host, c.from, err))
+		errs = append(errs, a.err)
+		failed = append(failed, fmt.Sprintf("  tried %s (%s): %v", c.host, c.from, a.err))
 	}
 	return nil, "", fmt.Errorf("no Docker engine answers\n%s\n%s", strings.Join(failed, "\n"), advice(errs))
 }
@@ -148,21 +176,27 @@ func ping(ctx context.Context, host string) (*client.Client, error) {
 	if err := local(host); err != nil {
 		return nil, err
 	}
-	// FromEnv brings the TLS settings; the host that was decided comes after it and wins.
-	cli, err := client.New(client.FromEnv, client.WithHost(host))
+	cli, err := newClient(host)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, pingLimit)
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	if _, err := cli.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
 		cli.Close()
 		if errors.Is(err, context.DeadlineExceeded) {
-			return nil, fmt.Errorf("it did not answer within %v", pingLimit)
+			return nil, errSilent
 		}
 		return nil, err
 	}
 	return cli, nil
+}
+
+var errSilent = fmt.Errorf("it did not answer within %v", answerLimit)
+
+// newClient returns a client of the engine at host, with the TLS settings of the environment.
+func newClient(host string) (*client.Client, error) {
+	return client.New(client.FromEnv, client.WithHost(host))
 }
 
 // advice says what to do about the way in which the engine could not be reached.
@@ -173,7 +207,7 @@ func advice(errs []error) string {
 		return "  what to do: unset DOCKER_HOST or `docker context use default`, with an engine on this machine"
 	case strings.Contains(text, "permission denied"):
 		return "  what to do: this user may not use the socket: `sudo usermod -aG docker $USER`, then log in again; or use rootless Docker"
-	case strings.Contains(text, "did not answer"):
+	case strings.Contains(text, errSilent.Error()):
 		return "  what to do: the engine listens and says nothing: restart it (`sudo systemctl restart docker`, or Docker Desktop)"
 	default:
 		return "  what to do: start Docker (`sudo systemctl start docker`, or Docker Desktop), or point DOCKER_HOST or `docker context use` at a running engine;\n" +

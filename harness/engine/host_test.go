@@ -93,6 +93,7 @@ func TestEnginesThatCannotBeUsed(t *testing.T) {
 		"through ssh":           {"ssh://me@build.example", []string{"another machine"}},
 		"it says nothing":       {"unix://" + silent.Addr().String(), []string{"it did not answer within", "restart it"}},
 		"an address that isn't": {"unix://%zz", []string{"not an address of an engine"}},
+		"a path only":           {"/var/run/docker.sock", []string{"tried /var/run/docker.sock", "write it like unix:///var/run/docker.sock"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -105,6 +106,43 @@ func TestEnginesThatCannotBeUsed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// However many sockets say nothing, the time that is lost is that of one.
+func TestManySilentEnginesCostNoMoreThanOne(t *testing.T) {
+	t.Parallel()
+	var tries []candidate
+	for range 5 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		t.Cleanup(func() { l.Close() })
+		tries = append(tries, candidate{"tcp://" + l.Addr().String(), "a test's"})
+	}
+	start := time.Now()
+	_, _, err := ask(t.Context(), tries)
+	require.Less(t, time.Since(start), 2*answerLimit)
+	for _, c := range tries {
+		require.ErrorContains(t, err, "tried "+c.host+" (a test's): it did not answer within 4s")
+	}
+
+	answering := newFakeEngine(t)
+	start = time.Now()
+	cli, host, err := ask(t.Context(), append([]candidate{{answering.host, "a test's"}}, tries...))
+	require.NoError(t, err)
+	require.Equal(t, answering.host, host)
+	require.Less(t, time.Since(start), answerLimit, "nobody waits for those who come later")
+	cli.Close()
+}
+
+func TestEngineThatFallsSilentIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	f := newFakeEngine(t)
+	f.silent["/info"] = true
+	start := time.Now()
+	_, err := open(t.Context(), environment(map[string]string{"DOCKER_HOST": f.host}))
+	require.Less(t, time.Since(start), 10*time.Second)
+	require.ErrorContains(t, err, "the engine at "+f.host+" answers a ping and then: it did not answer within 4s")
+	require.ErrorContains(t, err, "restart it")
 }
 
 func TestLoopbackIsThisMachine(t *testing.T) {

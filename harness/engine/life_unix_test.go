@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -40,9 +41,13 @@ func TestMain(m *testing.M) {
 
 func child(way string) error {
 	ctx := context.Background()
+	before := os.Environ()
 	e, err := Connect(ctx)
 	if err != nil {
 		return err
+	}
+	if after := os.Environ(); !slices.Equal(slices.Sorted(slices.Values(before)), slices.Sorted(slices.Values(after))) {
+		return fmt.Errorf("the environment was %q and is %q", before, after)
 	}
 	built, err := e.Image(ctx, image.Recipe("toxiproxy"))
 	if err != nil {
@@ -127,7 +132,16 @@ func needsEngine(t *testing.T) *client.Client {
 	}
 	e, err := Connect(t.Context())
 	require.NoError(t, err)
+	_, err = e.Image(t.Context(), image.Recipe("toxiproxy")) // in the cache of this process, not in a child's
+	require.NoError(t, err)
 	return e.cli
+}
+
+// apart gives the test and its children a registry of their own: what they clean up is theirs, and not other tests' that run
+// on this machine.
+func apart(t *testing.T) {
+	t.Helper()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 }
 
 // left lists what is there of an owner's.
@@ -165,9 +179,9 @@ func goneAltogether(t *testing.T, cli *client.Client, p process) {
 	eventually(t, "everything of "+p.owner+" is removed", func() bool { return len(left(t, cli, p.owner)) == 0 })
 	eventually(t, "its reaper has ended", func() bool { return !alive(p.reaper) })
 	require.Empty(t, left(t, cli, p.owner), "and nothing has come after")
-	dir, _, err := ownersDir()
+	owners, err := openRegistry()
 	require.NoError(t, err)
-	require.NoFileExists(t, filepath.Join(dir, p.owner))
+	require.NoFileExists(t, filepath.Join(owners.dir, p.owner))
 }
 
 func TestNothingIsLeftOfAProcess(t *testing.T) {
@@ -236,6 +250,7 @@ func TestProcessesSideBySide(t *testing.T) {
 // Where the reaper was killed as well, the next process to start sweeps.
 func TestSweepOfTheDead(t *testing.T) {
 	cli := needsEngine(t)
+	apart(t)
 	p, living := start(t, "killed"), start(t, "killed")
 	require.NoError(t, syscall.Kill(p.reaper, syscall.SIGKILL))
 	eventually(t, "the reaper has ended", func() bool { return !alive(p.reaper) })
@@ -252,6 +267,7 @@ func TestSweepOfTheDead(t *testing.T) {
 
 func TestKeptUntilClean(t *testing.T) {
 	cli := needsEngine(t)
+	apart(t)
 	p := start(t, "kept", "ASSAY_KEEP=1")
 	require.Zero(t, p.reaper, "nobody removes what is to be kept")
 	require.NoError(t, p.Process.Kill())
@@ -261,12 +277,44 @@ func TestKeptUntilClean(t *testing.T) {
 	eventually(t, "the sweep is over", func() bool { return !alive(sweeper.reaper) })
 	require.Len(t, left(t, cli, p.owner), 3, "a sweep leaves what was to be kept")
 
-	living := start(t, "killed")
+	living, keeping := start(t, "killed"), start(t, "kept", "ASSAY_KEEP=1")
 	removed, err := Clean(t.Context(), false)
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, removed.Containers, 2)
-	require.GreaterOrEqual(t, removed.Networks, 1)
+	require.Equal(t, Removed{Containers: 2, Networks: 1}, removed)
 	goneAltogether(t, cli, p)
 	require.Len(t, left(t, cli, living.owner), 3, "Clean leaves the living alone")
+	require.Len(t, left(t, cli, keeping.owner), 3, "also those who keep")
+
 	require.NoError(t, living.Process.Kill())
+	require.NoError(t, keeping.Process.Kill())
+	_, _ = living.Wait(), keeping.Wait()
+	goneAltogether(t, cli, living)
+	removed, err = Clean(t.Context(), false)
+	require.NoError(t, err)
+	require.Equal(t, Removed{Containers: 2, Networks: 1}, removed)
+}
+
+// Who ends a job in a hurry asks all its processes to end: the reaper has work to do first.
+func TestReaperIsNotAskedAway(t *testing.T) {
+	cli := needsEngine(t)
+	p := start(t, "killed")
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		require.NoError(t, syscall.Kill(p.reaper, s))
+	}
+	require.NoError(t, p.Process.Kill())
+	_ = p.Wait()
+	goneAltogether(t, cli, p)
+}
+
+// testcontainers has an idea of its own of where the engine is and what images are called.
+func TestSettingsOfTestcontainersDoNotMatter(t *testing.T) {
+	needsEngine(t)
+	e, err := Connect(t.Context())
+	require.NoError(t, err)
+	home := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(home, ".testcontainers.properties"), []byte(
+		"tc.host=tcp://127.0.0.1:1\ndocker.host=tcp://127.0.0.1:1\nhub.image.name.prefix=registry.invalid\nprovider=podman\nryuk.disabled=false\n"), 0o600))
+	p := start(t, "clean", "HOME="+home, "DOCKER_HOST="+e.Info.Address, "TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX=registry.invalid",
+		"TESTCONTAINERS_SESSION_ID=../x", "TESTCONTAINERS_RYUK_DISABLED=false", "TESTCONTAINERS_HOST_OVERRIDE=192.0.2.1")
+	require.NoError(t, p.Wait())
 }

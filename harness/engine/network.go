@@ -20,6 +20,7 @@ type Network struct {
 	done   chan struct{} // closed when id or err is set
 	id     string
 	err    error
+	gone   func()
 }
 
 // BeginNetwork begins to make a network whose name begins with the given one, and returns at once: containers can be created
@@ -51,10 +52,12 @@ func (n *Network) make(ctx context.Context) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), makeLimit)
+	defer cancel()
 	const tries = 20
 	for try := 1; ; try++ {
 		subnet := freeSubnet(hostPrefixes())
-		n.engine.made()
+		n.gone = n.engine.making()
 		// Not by testcontainers, which lets a network's name and subnet be chosen no more.
 		made, err := n.engine.cli.NetworkCreate(ctx, n.Name, client.NetworkCreateOptions{
 			Driver: "bridge", Labels: labels,
@@ -63,7 +66,9 @@ func (n *Network) make(ctx context.Context) (id string, err error) {
 		if err == nil {
 			return made.ID, nil
 		}
-		n.engine.removed()
+		if refused(ctx, err) {
+			n.gone()
+		}
 		if !strings.Contains(err.Error(), "overlap") || try == tries {
 			return "", fmt.Errorf("make a network with subnet %s: %w", subnet, explain(err))
 		}
@@ -78,23 +83,22 @@ func (n *Network) Remove(ctx context.Context) error {
 	if err := removeNetwork(ctx, n.engine.cli, n.id); err != nil {
 		return fmt.Errorf("remove network %s: %w", n.Name, err)
 	}
-	n.engine.removed()
+	n.gone()
 	return nil
 }
 
-// freeSubnet draws a /28 from 10.160.0.0/11, away from what the machine's own interfaces are on. The engine refuses one that
-// overlaps another network of its own.
+// freeSubnet draws a /28 from 10.160.0.0/11, away from what the machine's own interfaces are on, as far as they leave a choice.
+// The engine refuses one that overlaps another network of its own.
 func freeSubnet(taken []netip.Prefix) netip.Prefix {
-	for {
+	for tries := 1; ; tries++ {
 		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 160 | byte(rand.IntN(32)), byte(rand.IntN(256)), byte(rand.IntN(16)) << 4}), 28)
 		free := true
 		for _, t := range taken {
-			// An interface on all of 10.0.0.0/8 leaves no choice; a narrower one does.
-			if t.Bits() > 11 && t.Overlaps(p) {
+			if t.Overlaps(p) {
 				free = false
 			}
 		}
-		if free {
+		if free || tries == 1000 {
 			return p
 		}
 	}

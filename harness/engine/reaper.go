@@ -7,8 +7,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -31,7 +32,7 @@ func init() {
 }
 
 // reaper is the test process's side: it says over the pipe what exists, so that the reaper of a process that cleaned up
-// after itself ends at once.
+// after itself ends at once, and another knows how much to look for.
 type reaper struct {
 	pid int
 
@@ -39,7 +40,8 @@ type reaper struct {
 	pipe io.WriteCloser
 }
 
-// The words of the pipe, one byte each.
+// The words of the pipe, one byte each. What is about to be made is told before it is: a request may be on its way when the
+// process dies.
 const (
 	made    = '+'
 	removed = '-'
@@ -75,54 +77,69 @@ func (r *reaper) say(word byte) {
 
 // reap is the reaper's life: sweep what earlier owners left, wait for this owner's end, sweep what it left.
 func reap(id string, pipe io.Reader) {
+	// Who ends a job in a hurry asks its processes politely first: that time is for the work.
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	ctx := context.Background()
-	cli, _, err := dial(ctx, os.Getenv)
+	// Not by a ping: an engine that is slow to answer now may be well when it is needed.
+	cli, err := newClient(os.Getenv("DOCKER_HOST"))
 	if err != nil {
 		return
 	}
 	defer cli.Close()
-	dir, home, err := ownersDir()
+	owners, err := openRegistry()
 	if err != nil {
 		return
 	}
-	go sweepDead(ctx, cli, dir, home)
+	var sweep sync.WaitGroup
+	sweep.Go(func() { sweepDead(ctx, cli, owners) })
 
-	alive := 0
+	left := listen(pipe)
+	reapUntilGone(ctx, left, func(ctx context.Context) (int, error) {
+		r, err := remove(ctx, cli, ofOwner(id), false)
+		return r.Containers + r.Networks, err
+	})
+	_ = owners.remove(id)
+	sweep.Wait()
+}
+
+// listen returns how many things the owner left, when it has ended.
+func listen(pipe io.Reader) (left int) {
 	in := bufio.NewReader(pipe)
 	for {
 		word, err := in.ReadByte()
-		if err != nil {
-			break
-		}
-		if word == made {
-			alive++
-		} else {
-			alive--
+		switch {
+		case err != nil:
+			return left
+		case word == made:
+			left++
+		case word == removed:
+			left--
 		}
 	}
-	if alive > 0 {
-		reapUntilGone(ctx, func(ctx context.Context) (int, error) {
-			r, err := remove(ctx, cli, ofOwner(id), false)
-			return r.total(), err
-		})
-	}
-	_ = os.Remove(filepath.Join(dir, id))
 }
 
-// reapQuiet is how long the reaper must have found nothing.
-const reapQuiet = 2 * time.Second
+// reapQuiet is for how long the reaper must have found nothing to give up on what has not appeared.
+const reapQuiet = 5 * time.Second
 
-// reapUntilGone repeats a sweep until it has found nothing for a while: a request that the owner sent before it died may
-// still make a container after the first sweep.
-func reapUntilGone(ctx context.Context, sweep func(context.Context) (int, error)) {
+// reapUntilGone sweeps until as much as was left is removed: a request that the owner sent before it died may make a
+// container after the first sweep. What was never made never appears, so it gives up after a while without a find.
+func reapUntilGone(ctx context.Context, left int, sweep func(context.Context) (int, error)) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	last := time.Now()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	for time.Since(last) < reapQuiet {
-		if n, err := sweep(ctx); n > 0 || err != nil {
+	for {
+		n, err := sweep(ctx)
+		left -= n
+		if left <= 0 && err == nil {
+			return
+		}
+		if n > 0 || err != nil {
 			last = time.Now()
+		}
+		if time.Since(last) > reapQuiet {
+			return
 		}
 		select {
 		case <-ctx.Done():
