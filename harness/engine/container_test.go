@@ -283,3 +283,19 @@ func TestSubnetsKeepAwayFromTheMachine(t *testing.T) {
 		require.Equal(t, p, p.Masked())
 	}
 }
+
+func TestNetworkMadeAhead(t *testing.T) {
+	e, _, _ := world(t)
+	require.NoError(t, e.BeginNetwork(t.Context(), "one").Remove(t.Context()))
+	require.NoError(t, e.BeginNetwork(t.Context(), "two").Remove(t.Context()))
+	spare := e.spare
+	require.NotNil(t, spare, "a process that has had several networks is likely to want another")
+	require.NoError(t, spare.Made())
+	next := e.BeginNetwork(t.Context(), "three")
+	require.Same(t, spare, next)
+	require.Nil(t, e.spare, "it is somebody's now")
+	other := e.BeginNetwork(t.Context(), "four")
+	require.NotSame(t, next, other, "no network is given to two")
+	require.NoError(t, next.Remove(t.Context()))
+	require.NoError(t, other.Remove(t.Context()))
+}

@@ -31,6 +31,10 @@ type Engine struct {
 	provider *testcontainers.DockerProvider
 	keep     bool
 
+	ahead    sync.Mutex
+	networks int      // how many there have been
+	spare    *Network // made ahead, nobody's yet
+
 	// The owner and its reaper exist once there is something to own.
 	owning sync.Once
 	owner  *owner

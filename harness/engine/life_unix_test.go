@@ -5,6 +5,7 @@ package engine
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -52,6 +53,18 @@ func child(way string) error {
 	built, err := e.Image(ctx, image.Recipe("toxiproxy"))
 	if err != nil {
 		return err
+	}
+	if way == "ahead" {
+		for range 2 {
+			if err := e.BeginNetwork(ctx, "child").Remove(ctx); err != nil {
+				return err
+			}
+		}
+		if e.spare == nil || e.spare.Made() != nil {
+			return errors.New("no network was made ahead")
+		}
+		fmt.Println(e.owner.id, e.reaper.pid)
+		return nil // with nobody but the reaper to remove it
 	}
 	n := e.BeginNetwork(ctx, "child")
 	var containers []*Container
@@ -194,12 +207,13 @@ func TestNothingIsLeftOfAProcess(t *testing.T) {
 		"in flight":   func(p process) { _ = p.Process.Kill() },
 		"panic":       func(process) {},
 		"clean":       func(process) {},
+		"ahead":       func(process) {},
 	} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, way)
 			require.NotZero(t, p.reaper)
-			if way != "clean" && way != "panic" {
+			if way != "clean" && way != "panic" && way != "ahead" {
 				require.NotEmpty(t, left(t, cli, p.owner), "there is something to leave behind")
 			}
 			end(p)
