@@ -43,6 +43,15 @@ func Between(low, high Quantity) Interval {
 	return Interval{low.Value, high.Value, low.Unit, low.Unit != high.Unit}
 }
 
+// Around predicts a figure that is no further from the middle than the tolerance, and not below 0 where the middle is not.
+func Around(middle, tolerance Quantity) Interval {
+	low := middle.Value - tolerance.Value
+	if middle.Value >= 0 {
+		low = max(0, low)
+	}
+	return Interval{low, middle.Value + tolerance.Value, middle.Unit, middle.Unit != tolerance.Unit}
+}
+
 // AtMost predicts a figure of no more than high.
 func AtMost(high Quantity) Interval { return Interval{math.Inf(-1), high.Value, high.Unit, false} }
 

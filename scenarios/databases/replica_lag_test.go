@@ -68,12 +68,9 @@ func TestReplicaLag(t *testing.T) {
 
 	// The control's writer waits for nobody. So the longest time in which it got no acknowledgement is what the machine was busy with.
 	busy := func(in history.Window) time.Duration { return check.Outage(async.Writer, in).LongestGap }
-	onTopOf := func(usual time.Duration) harness.Interval {
-		return harness.Between(harness.Time(max(0, usual+delay-busy(late))), harness.Time(usual+delay+busy(late)))
-	}
 	lag, commit := reads(async, all), func(in history.Window) time.Duration { return check.Latency(synced.Writer.Within(in)) }
-	env.Measure("lag of asynchronous commits on the replica", harness.Time(lag.LagWithin(late)), onTopOf(lag.LagWithin(calm)))
-	env.Measure("latency of remote_apply commits", harness.Time(commit(late)), onTopOf(commit(calm)))
+	env.Measure("lag of asynchronous commits on the replica", harness.Time(lag.LagWithin(late)), harness.Around(harness.Time(lag.LagWithin(calm)+delay), harness.Time(busy(late))))
+	env.Measure("latency of remote_apply commits", harness.Time(commit(late)), harness.Around(harness.Time(commit(calm)+delay), harness.Time(busy(late))))
 	// The replica looks for its primary that often, connects in some steps, and replays no slower than the primary wrote: else it
 	// could never keep up.
 	soon := pgtest.RetryInterval + 5*busy(history.Window{From: cut.To, To: well.From}) + cut.To - cut.From
