@@ -50,12 +50,12 @@ func TestNamesFitTagsVariablesAndFiles(t *testing.T) {
 
 func TestHintsSayWhatToDo(t *testing.T) {
 	for text, want := range map[string]string{
-		"write /x: No space left on device":             "the disk is full: docker system df",
-		"Temporary failure resolving 'deb.debian.org'":  "the network did not answer",
-		"dial tcp: lookup proxy.golang.org: no such":    "GOPROXY",
-		"should have a0: do not trust this mirror":      "name another Debian mirror with ASSAY_DEBIAN_MIRROR, or set ASSAY_IMAGE_NATS",
-		"The command '/bin/sh -c false' returned a 1":   "mend the recipe, or set ASSAY_IMAGE_NATS to an image that you have",
-		"COPY failed: file not found in build context ": "mend the recipe",
+		"write /x: No space left on device":                "the disk is full: docker system df",
+		"Temporary failure resolving 'mirror.example.org'": "the network did not answer",
+		"dial tcp: lookup proxy.example.org: no such":      "GOPROXY",
+		"should have a0: do not trust this mirror":         "name another Debian mirror with ASSAY_DEBIAN_MIRROR, or set ASSAY_IMAGE_NATS",
+		"The command '/bin/sh -c false' returned a 1":      "mend the recipe, or set ASSAY_IMAGE_NATS to an image that you have",
+		"COPY failed: file not found in build context ":    "mend the recipe",
 	} {
 		assert.Contains(t, hintFor(text, "nats"), want, text)
 	}

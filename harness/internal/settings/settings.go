@@ -68,7 +68,7 @@ var All = []Setting{
 	{
 		Name:    "ASSAY_DEBIAN_MIRROR",
 		Means:   "a Debian archive to build images from, signed by Debian; once it is set, no registry is asked for Debian",
-		Default: "a registry's debian:trixie-slim, else http://deb.debian.org/debian",
+		Default: "a registry's debian:trixie-slim, else Debian's own archive",
 		Example: "ASSAY_DEBIAN_MIRROR=http://mirror.example.org/debian",
 	},
 }

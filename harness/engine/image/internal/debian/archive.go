@@ -19,7 +19,7 @@ import (
 
 // Archive is a Debian mirror, and what to take from it.
 type Archive struct {
-	Mirror string // e.g. http://deb.debian.org/debian
+	Mirror string // e.g. http://mirror.example.org/debian
 	Suite  string // its codename
 	Arch   string // GOARCH
 	Keys   []byte // the archive's public keys, armored
