@@ -34,7 +34,7 @@ func (e *Env) Await(limit time.Duration, what string, conditions ...Condition) {
 		}
 		if missing = rest; len(missing) == 0 {
 			e.note("  ✓ %s (after %s)", what, brief(e.Now()-start))
-			e.wellAt(e.Now())
+			e.proofs.lastWell = e.Now()
 			return
 		}
 		e.mourn()

@@ -172,9 +172,7 @@ func (e *Env) Go(what string, work func(context.Context) error) {
 
 // Closing registers what a fixture must close when the test ends, after judgement and before the containers are removed. The
 // last registered is closed first.
-func (e *Env) Closing(close func() error) { e.closing(close) }
-
-func (e *Env) closing(close func() error) {
+func (e *Env) Closing(close func() error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.closers = append(e.closers, close)

@@ -27,7 +27,7 @@ func (e *Env) LinkPort(name string, to Server, port int) *Link {
 		e.fatal(evidence.Broken, "%s", err)
 	}
 	e.enlist(l, "test")
-	e.closing(l.Close)
+	e.Closing(l.Close)
 	if err := n.attach(linkTo{l, port}); err != nil {
 		e.fatal(evidence.Broken, "%s", err)
 	}

@@ -142,8 +142,6 @@ func (e *Env) announced() {
 	}
 }
 
-func (e *Env) wellAt(t time.Duration) { e.proofs.lastWell = t }
-
 // reading notes whether the system was seen to be well between the last undo and the first look at the outcome.
 func (e *Env) reading() {
 	e.t.Helper()

@@ -36,7 +36,7 @@ func newWire(t *testing.T, e *Env) wire {
 	t.Helper()
 	server, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	e.closing(server.Close)
+	e.Closing(server.Close)
 	go func() {
 		for {
 			c, err := server.Accept()
@@ -48,7 +48,7 @@ func newWire(t *testing.T, e *Env) wire {
 	}()
 	l, err := fault.NewLink(e.scene, "wire", "echo:7")
 	require.NoError(t, err)
-	e.closing(l.Close)
+	e.Closing(l.Close)
 	require.NoError(t, l.Retarget(server.Addr().String()))
 	return wire{l, e.Client("caller", l), t, e}
 }

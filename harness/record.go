@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/modfile"
@@ -122,18 +123,13 @@ func (e *Env) remove() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	errs := make([]error, len(e.nodes))
-	done := make(chan struct{})
+	var all sync.WaitGroup
 	for i, n := range e.nodes {
-		go func() {
-			if n.container != nil {
-				errs[i] = n.container.Remove(ctx)
-			}
-			done <- struct{}{}
-		}()
+		if n.container != nil {
+			all.Go(func() { errs[i] = n.container.Remove(ctx) })
+		}
 	}
-	for range e.nodes {
-		<-done
-	}
+	all.Wait()
 	return errors.Join(append(errs, e.network.Remove(ctx))...)
 }
 
@@ -196,7 +192,7 @@ func caller(test string) (pkg, rerun string) {
 
 // tools lists what takes part in a run and what version of it. A test binary does not carry the versions of its modules
 // (golang/go#33976), so they are read where go.mod is; away from it only Go's own is known.
-func tools() evidence.Tools {
+var tools = sync.OnceValue(func() evidence.Tools {
 	t := evidence.Tools{Go: runtime.Version(), Libraries: map[string]string{}}
 	root, err := evidence.ModuleRoot()
 	if err != nil {
@@ -216,7 +212,7 @@ func tools() evidence.Tools {
 		}
 	}
 	return t
-}
+})
 
 // serverOf is the node in a link's node:port.
 func serverOf(to string) string {

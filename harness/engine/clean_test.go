@@ -186,19 +186,20 @@ func TestNetworkIsMadeThoughSubnetsOverlap(t *testing.T) {
 	e.owning.Do(func() {})
 	overlap := answer{http.StatusForbidden, "Pool overlaps with other one on this address space"}
 	f.answers["POST /networks/create"] = []answer{overlap, overlap, overlap}
-	n, err := e.NewNetwork(t.Context(), "test")
+	n := e.BeginNetwork(t.Context(), "test")
+	err := n.Made()
 	require.NoError(t, err)
 	assert.Equal(t, "made", n.id)
 
 	f.answers["POST /networks/create"] = []answer{{http.StatusInternalServerError, "no space left on device"}}
-	_, err = e.NewNetwork(t.Context(), "test")
+	err = e.BeginNetwork(t.Context(), "test").Made()
 	assert.ErrorContains(t, err, "make a network with subnet 10.")
 	assert.ErrorContains(t, err, "docker system df")
 
 	for range 100 {
 		f.answers["POST /networks/create"] = append(f.answers["POST /networks/create"], overlap)
 	}
-	_, err = e.NewNetwork(t.Context(), "test")
+	err = e.BeginNetwork(t.Context(), "test").Made()
 	assert.ErrorContains(t, err, "Pool overlaps", "not for ever")
 }
 

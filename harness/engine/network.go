@@ -63,12 +63,6 @@ func (e *Engine) begin(ctx context.Context, name string) *Network {
 	return n
 }
 
-// NewNetwork is BeginNetwork and Made.
-func (e *Engine) NewNetwork(ctx context.Context, name string) (*Network, error) {
-	n := e.BeginNetwork(ctx, name)
-	return n, n.Made()
-}
-
 // Made waits until the network is there, or tells why it is not.
 func (n *Network) Made() error {
 	<-n.done
