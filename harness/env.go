@@ -28,14 +28,32 @@ import (
 	"assay/harness/fault"
 	"assay/harness/history"
 	"assay/harness/internal/settings"
+	"assay/harness/internal/unprovable"
 )
 
 // Claim is a sentence about a system that a scenario puts to the test.
 type Claim struct {
 	// ID is the claim's name in code, evidence and report: <section>.<n> for claims of the guide, else a name of one's own.
 	ID string
-	// Says is the claim in a sentence.
+	// Says is the claim in a sentence. Where it is Refuted, it is what a running system was seen to do instead.
 	Says string
+	// OnlyIf, where given, is a condition that the guide leaves out and without which the claim is false: the control lacks
+	// it. The verdict of a claim that is proven is then "only if".
+	OnlyIf string
+	// Refuted says that the guide's sentence, read literally, is false if what the claim Says is proven. The verdict is then
+	// "refuted".
+	Refuted bool
+}
+
+// proven is the verdict when all proofs were given.
+func (c Claim) proven() string {
+	switch {
+	case c.Refuted:
+		return evidence.Refuted
+	case c.OnlyIf != "":
+		return evidence.OnlyIf
+	}
+	return evidence.Holds
 }
 
 // Env is the world of one test: its network, containers, links, faults, clock and notebook. Its methods are for the test's
@@ -106,14 +124,14 @@ func open(t TB, claim Claim) *Env {
 	pkg, rerun := caller(t.Name())
 	e.record = &evidence.Record{
 		Schema: evidence.Schema, Run: evidence.RunID(), Started: time.Now(),
-		Claim: evidence.Claim{ID: claim.ID, Says: claim.Says, Section: section, Link: link},
+		Claim: evidence.Claim{ID: claim.ID, Says: claim.Says, Section: section, Link: link, OnlyIf: claim.OnlyIf, Refuted: claim.Refuted},
 		Test:  t.Name(), Package: pkg, Rerun: rerun,
 		Sabotage: os.Getenv("ASSAY_SABOTAGE"), Tools: tools(),
 	}
 	e.scene = &fault.Scene{
 		Now: e.Now, Sabotaged: e.record.Sabotage == "faults",
 		Injected: e.injected, Healed: e.healed,
-		Fatal: func(err error) { t.Helper(); e.fatal(evidence.Broken, "%s", err) },
+		Fatal: func(err error) { t.Helper(); e.broken(err, "%s", err) },
 	}
 	t.Cleanup(e.finish)
 	if err := e.settings(); err != nil {
@@ -126,6 +144,9 @@ func open(t TB, claim Claim) *Env {
 func (e *Env) settings() error {
 	if !claimID.MatchString(e.claim.ID) || e.claim.Says == "" {
 		return fmt.Errorf("harness.Claim{ID: %q, Says: %q}: a claim has an ID of letters, digits, dots and dashes, and a sentence", e.claim.ID, e.claim.Says)
+	}
+	if e.claim.Refuted && e.claim.OnlyIf != "" {
+		return fmt.Errorf("claim %s is both Refuted and true OnlyIf: say which", e.claim.ID)
 	}
 	if s := e.record.Sabotage; s != "" && s != "faults" {
 		return fmt.Errorf("ASSAY_SABOTAGE=%s: there is \"faults\", which makes every injection do nothing", s)
@@ -182,8 +203,23 @@ func (e *Env) Closing(close func() error) {
 func (e *Env) Check(err error, format string, args ...any) {
 	if err != nil {
 		e.t.Helper()
-		e.fatal(evidence.Broken, "%s: %s", fmt.Sprintf(format, args...), err)
+		e.broken(err, "%s: %s", fmt.Sprintf(format, args...), err)
 	}
+}
+
+// broken ends the test because the harness could not do its work: as not provable where the error says that this engine or
+// its kernel cannot do it at all, unless ASSAY_REQUIRE_ALL asks for every claim.
+func (e *Env) broken(err error, format string, args ...any) {
+	e.t.Helper()
+	cannot, ok := errors.AsType[*unprovable.Error](err)
+	if !ok {
+		e.fatal(evidence.Broken, format, args...)
+	}
+	if os.Getenv("ASSAY_REQUIRE_ALL") != "" {
+		e.fatal(evidence.Broken, "%s\n  (ASSAY_REQUIRE_ALL is set, so a claim that is not provable here is a failure)", cannot)
+	}
+	e.record.Unprovable = cannot.Error()
+	e.t.Skipf("claim %s is NOT PROVABLE HERE: %s\n  it is neither passed nor failed; ASSAY_REQUIRE_ALL=1 makes this a failure", e.claim.ID, cannot)
 }
 
 // Step begins the next line of the scenario.

@@ -217,11 +217,10 @@ func (n *Node) Ready() {
 	if n.err == nil {
 		return
 	}
-	kind := evidence.Broken
 	if errors.As(n.err, &endedEarly{}) {
-		kind = evidence.Died
+		n.env.fatal(evidence.Died, "%s", n.err)
 	}
-	n.env.fatal(kind, "%s", n.err)
+	n.env.broken(n.err, "%s", n.err)
 }
 
 // Answers is the condition that the server answers now, on its present address and past all links: for awaiting a restart.
@@ -241,7 +240,7 @@ func (n *Node) Exec(command ...string) string {
 	n.Ready()
 	out, err := n.container.Exec(n.env.ctx, command...)
 	if err != nil {
-		n.env.fatal(evidence.Broken, "%s", err)
+		n.env.broken(err, "%s", err)
 	}
 	return out
 }

@@ -46,16 +46,26 @@ func (e *Env) conclusion(path string) {
 			e.say("  %s %s was felt by %s", f.Kind, f.Target, joined(f.Witnesses))
 		}
 	}
-	switch r.Verdict {
-	case evidence.Holds:
-		e.say("verdict: claim %s holds (%.1f s, %d operations, knobs %s)", r.Claim.ID, r.Duration, r.Operations.Recorded, orNone(knobs))
-	default:
-		e.say("verdict: claim %s is NOT proven (%.1f s, %d operations, knobs %s)", r.Claim.ID, r.Duration, r.Operations.Recorded, orNone(knobs))
-	}
+	e.say("verdict: claim %s %s (%.1f s, %d operations, knobs %s)", r.Claim.ID, concluded(r), r.Duration, r.Operations.Recorded, orNone(knobs))
 	e.say("  run it again: %s", r.Rerun)
 	if path != "" {
 		e.say("  evidence: %s", path)
 	}
+}
+
+// concluded words the verdict.
+func concluded(r *evidence.Record) string {
+	switch r.Verdict {
+	case evidence.Holds:
+		return "holds"
+	case evidence.OnlyIf:
+		return "holds only if " + r.Claim.OnlyIf
+	case evidence.Refuted:
+		return "is refuted: " + r.Claim.Says
+	case evidence.NotProvable:
+		return "is NOT PROVABLE HERE: " + r.Unprovable
+	}
+	return "is NOT proven"
 }
 
 func orNone(words []string) string {

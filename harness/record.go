@@ -27,7 +27,9 @@ func (e *Env) finish() {
 		e.fail(evidence.Broken, "%s", err)
 	}
 	e.troubled()
-	e.judge()
+	if e.record.Unprovable == "" {
+		e.judge()
+	}
 	ended := e.Now()
 	e.tellFaults()
 	e.record.Operations = evidence.Bound(e.recorder.History())
@@ -35,7 +37,10 @@ func (e *Env) finish() {
 	e.tellNodes()
 
 	e.record.Duration = ended.Seconds()
-	e.record.Verdict = evidence.Holds
+	e.record.Verdict = e.claim.proven()
+	if e.record.Unprovable != "" {
+		e.record.Verdict = evidence.NotProvable
+	}
 	if e.t.Failed() {
 		e.record.Verdict = evidence.Failed
 		if len(e.record.Failures) == 0 {

@@ -23,6 +23,8 @@ import (
 type Claim struct {
 	ID      string
 	Says    string
+	OnlyIf  string // the condition that the guide leaves out; empty where there is none
+	Refuted bool   // the guide's sentence is shown to be false
 	Section string // of the guide, e.g. "12 Messaging"; empty where the guide has none for it
 	Link    string // where the guide speaks of it; empty where Section is
 	Dir     string // the package's folder, relative to the root, with slashes
@@ -202,6 +204,13 @@ func (c *Claim) read(lit *ast.CompositeLit) error {
 			c.ID, err = literal(pair.Value)
 		case "Says":
 			c.Says, err = literal(pair.Value)
+		case "OnlyIf":
+			c.OnlyIf, err = literal(pair.Value)
+		case "Refuted":
+			word, plain := pair.Value.(*ast.Ident)
+			if c.Refuted = plain && word.Name == "true"; !c.Refuted {
+				err = errors.New("must be true, or left out")
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("%s of a claim: %w", key.Name, err)

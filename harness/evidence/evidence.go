@@ -15,11 +15,17 @@ import (
 // reader would misread takes a new number.
 const Schema = "assay/evidence/v1"
 
-// The verdicts of a run.
+// The verdicts of a run. With the first three all proofs were given: they differ in what that says of the guide's sentence.
 const (
-	Holds  = "holds"  // all four proofs were given
-	Failed = "failed" // at least one was not: see Failures
+	Holds       = "holds"             // it is as the guide has it
+	OnlyIf      = "only if"           // it holds under a condition that the guide leaves out: see Claim.OnlyIf
+	Refuted     = "refuted"           // a running system was seen to do otherwise
+	NotProvable = "not provable here" // this engine or its kernel lacks what the test needs: see Record.Unprovable
+	Failed      = "failed"            // at least one proof was not given: see Failures
 )
+
+// Proven says whether a verdict means that all proofs were given.
+func Proven(verdict string) bool { return verdict == Holds || verdict == OnlyIf || verdict == Refuted }
 
 // The kinds of failure of a run, the vocabulary of Record.Failures.
 const (
@@ -38,17 +44,19 @@ const (
 
 // Record is one run of one claim. Times are seconds since Started; absent intervals and ends are null.
 type Record struct {
-	Schema   string    `json:"schema"`
-	Run      string    `json:"run"` // groups the records of one `go test` invocation
-	Claim    Claim     `json:"claim"`
-	Verdict  string    `json:"verdict"`
-	Started  time.Time `json:"started"`
-	Duration float64   `json:"duration_s"`
-	Test     string    `json:"test"`    // the Go test's name
-	Package  string    `json:"package"` // its import path
-	Rerun    string    `json:"rerun"`   // the command that runs it again with the same seed and knobs
-	Seed     uint64    `json:"seed"`
-	Sabotage string    `json:"sabotage,omitempty"` // what ASSAY_SABOTAGE switched off, if anything
+	Schema  string `json:"schema"`
+	Run     string `json:"run"` // groups the records of one `go test` invocation
+	Claim   Claim  `json:"claim"`
+	Verdict string `json:"verdict"`
+	// Unprovable says what could not be had here and why, where the verdict is NotProvable.
+	Unprovable string    `json:"unprovable,omitempty"`
+	Started    time.Time `json:"started"`
+	Duration   float64   `json:"duration_s"`
+	Test       string    `json:"test"`    // the Go test's name
+	Package    string    `json:"package"` // its import path
+	Rerun      string    `json:"rerun"`   // the command that runs it again with the same seed and knobs
+	Seed       uint64    `json:"seed"`
+	Sabotage   string    `json:"sabotage,omitempty"` // what ASSAY_SABOTAGE switched off, if anything
 
 	Knobs        []Knob        `json:"knobs"`
 	Nodes        []Node        `json:"nodes"`
@@ -70,6 +78,8 @@ type Claim struct {
 	Says    string `json:"says"`
 	Section string `json:"section,omitempty"` // the guide's section, e.g. "12 Messaging"
 	Link    string `json:"link,omitempty"`    // where the guide speaks of it
+	OnlyIf  string `json:"only_if,omitempty"` // the condition that the guide leaves out
+	Refuted bool   `json:"refuted,omitempty"` // what it Says is what the guide's sentence, read literally, denies
 }
 
 // Knob is one quantity that the prediction is computed from.

@@ -27,19 +27,24 @@ func Table(records []*evidence.Record, known []claims.Claim, width int, colour b
 	var out strings.Builder
 	out.WriteString(grid(rows, max(width, 60), paint))
 	for _, r := range rows {
-		if r.held < r.runs {
+		if r.failed > 0 {
 			out.WriteString("\n" + reasons(r, max(width, 60), paint))
+		}
+	}
+	for _, r := range rows {
+		if r.unprovable > 0 {
+			out.WriteString("\n" + unprovable(r, max(width, 60), paint))
 		}
 	}
 	out.WriteString("\n" + totals(rows) + "\n")
 	return out.String()
 }
 
-// row is one claim: its record to show, nil where it was not run, and how many records held.
+// row is one claim: its record to show, nil where it was not run, and how many records there are of each sort.
 type row struct {
-	id, says   string
-	shown      *evidence.Record
-	runs, held int
+	id, says                         string
+	shown                            *evidence.Record
+	runs, proven, unprovable, failed int
 }
 
 func rowsOf(records []*evidence.Record, known []claims.Claim) []*row {
@@ -54,10 +59,15 @@ func rowsOf(records []*evidence.Record, known []claims.Claim) []*row {
 			byID[one.id] = one
 		}
 		one.runs++
-		if held(r) {
-			one.held++
+		switch {
+		case evidence.Proven(r.Verdict):
+			one.proven++
+		case r.Verdict == evidence.NotProvable:
+			one.unprovable++
+		default:
+			one.failed++
 		}
-		if one.shown == nil || held(one.shown) {
+		if one.shown == nil || severity(one.shown) <= severity(r) && one.failed <= 1 {
 			one.shown, one.says = r, r.Claim.Says
 		}
 	}
@@ -69,12 +79,22 @@ func rowsOf(records []*evidence.Record, known []claims.Claim) []*row {
 	return rows
 }
 
-func held(r *evidence.Record) bool { return r.Verdict == evidence.Holds }
+// severity orders verdicts by how much they ask to be looked at.
+func severity(r *evidence.Record) int {
+	switch {
+	case evidence.Proven(r.Verdict):
+		return 0
+	case r.Verdict == evidence.NotProvable:
+		return 1
+	}
+	return 2
+}
 
 const (
-	red   = "31"
-	green = "32"
-	faint = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	faint  = "2"
 )
 
 func painter(colour bool) func(code, s string) string {
@@ -143,16 +163,20 @@ func lines(s string, width, tallest int) []string {
 }
 
 func verdict(r *row, paint func(code, s string) string) string {
-	word, code := "holds", green
-	switch {
-	case r.runs == 0:
+	if r.runs == 0 {
 		return paint(faint, "not run")
-	case r.held < r.runs:
-		word, code = "FAILED", red
 	}
-	words := []string{paint(code, word)}
+	var words []string
+	switch {
+	case r.failed > 0:
+		words = append(words, paint(red, "FAILED"))
+	case r.unprovable > 0:
+		words = append(words, paint(yellow, "NOT"), paint(yellow, "PROVABLE"), paint(yellow, "HERE"))
+	default:
+		words = append(words, paint(green, r.shown.Verdict))
+	}
 	if r.runs > 1 {
-		words = append(words, fmt.Sprintf("%d/%d held", r.held, r.runs))
+		words = append(words, fmt.Sprintf("%d/%d proven", r.proven, r.runs))
 	}
 	if r.shown.Sabotage != "" {
 		words = append(words, "sabotaged")
@@ -207,7 +231,7 @@ func reasons(r *row, width int, paint func(code, s string) string) string {
 	if len(r.shown.Failures) == 0 {
 		block(indent, "the record gives no reason")
 	}
-	if more := r.runs - r.held - 1; more > 0 {
+	if more := r.failed - 1; more > 0 {
 		block(indent, fmt.Sprintf("(%d more of its %d runs failed)", more, r.runs))
 	}
 	if r.shown.Rerun != "" {
@@ -216,19 +240,43 @@ func reasons(r *row, width int, paint func(code, s string) string) string {
 	return out.String()
 }
 
+// unprovable says why a claim could not be put to the test here.
+func unprovable(r *row, width int, paint func(code, s string) string) string {
+	text := paint(yellow, line(r.id)+" is not provable here") + ": " + line(r.shown.Unprovable)
+	return ansi.Wrap(text, width, "") + "\n"
+}
+
 func totals(rows []*row) string {
-	var hold, failed, notRun int
+	var proven, unprovable, failed, notRun int
+	of := map[string]int{}
 	for _, r := range rows {
 		switch {
 		case r.runs == 0:
 			notRun++
-		case r.held < r.runs:
+		case r.failed > 0:
 			failed++
+		case r.unprovable > 0:
+			unprovable++
 		default:
-			hold++
+			proven++
+			of[r.shown.Verdict]++
 		}
 	}
-	return fmt.Sprintf("claims: %d hold, %d failed, %d not run", hold, failed, notRun)
+	var kinds []string
+	for _, verdict := range []string{evidence.Holds, evidence.OnlyIf, evidence.Refuted} {
+		if of[verdict] > 0 {
+			kinds = append(kinds, fmt.Sprintf("%d %s", of[verdict], verdict))
+		}
+	}
+	how := ""
+	if len(kinds) > 0 {
+		how = " (" + strings.Join(kinds, ", ") + ")"
+	}
+	cannot := ""
+	if unprovable > 0 {
+		cannot = fmt.Sprintf(", %d not provable here", unprovable)
+	}
+	return fmt.Sprintf("claims: %d proven%s, %d failed%s, %d not run", proven, how, failed, cannot, notRun)
 }
 
 // line makes one line of s that is safe to print, a dash of an empty one.

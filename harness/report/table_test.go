@@ -95,7 +95,12 @@ func TestTable(t *testing.T) {
 	hostile.Claim.Says = "red \x1b[31m\x07text\u202e\nand\ttabs"
 	hostile.Verdict = "<b>holds</b>"
 
+	onlyIf, refuted, cannot := delivery(), replica(), delivery()
+	onlyIf.Verdict, refuted.Verdict, cannot.Verdict = evidence.OnlyIf, evidence.Refuted, evidence.NotProvable
+	cannot.Claim.ID, cannot.Unprovable = "12.5", "a power cut cannot be had here: the engine gives no loop devices, because it is rootless; run it on one that does"
+
 	for name, records := range map[string][]*evidence.Record{
+		"verdicts":     {onlyIf, refuted, cannot},
 		"holds":        {replica(), delivery()},
 		"failed":       {failed(), replica()},
 		"nothing":      nil,

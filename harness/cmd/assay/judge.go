@@ -16,6 +16,7 @@ type finding struct {
 	says   string
 	asIt   bool // it did as it should
 	judged bool // it injects faults, so the run could tell something about it
+	cannot bool // it cannot be put to the test here
 }
 
 func (f finding) String() string { return f.claim + " " + f.says }
@@ -45,9 +46,11 @@ func judge(records []*evidence.Record, known []claims.Claim) []finding {
 
 func judgeOne(r *evidence.Record) finding {
 	f := finding{claim: r.Claim.ID, judged: len(r.Faults) > 0}
-	held := r.Verdict == evidence.Holds
+	held := evidence.Proven(r.Verdict)
 	vacuous := slices.IndexFunc(r.Failures, func(f evidence.Failure) bool { return f.Kind == evidence.Vacuous })
 	switch {
+	case r.Verdict == evidence.NotProvable:
+		f.says, f.asIt, f.cannot = "is not provable here: "+firstLine(r.Unprovable), true, true
 	case !f.judged && held:
 		f.says, f.asIt = "injects no fault, and holds", true
 	case !f.judged:
@@ -76,11 +79,13 @@ func firstLine(s string) string {
 
 // verdict returns the line that sums the findings up, and whether the tests stood the test.
 func verdict(found []finding) (line string, ok bool) {
-	var judged, wrong, faultless int
+	var judged, wrong, faultless, unprovable int
 	for _, f := range found {
 		switch {
 		case !f.asIt:
 			wrong++
+		case f.cannot:
+			unprovable++
 		case f.judged:
 			judged++
 		default:
@@ -88,6 +93,9 @@ func verdict(found []finding) (line string, ok bool) {
 		}
 	}
 	line = fmt.Sprintf("sabotage: %d failed as they should, %d inject no fault, %d not as they should be", judged, faultless, wrong)
+	if unprovable > 0 {
+		line += fmt.Sprintf(", %d not provable here", unprovable)
+	}
 	if judged == 0 && wrong == 0 {
 		line += "; no scenario with a fault was run, so nothing was shown"
 	}

@@ -94,6 +94,13 @@ func TestJudge(t *testing.T) {
 			[]string{"12.1 PASSED WITHOUT FAULTS: its verdict does not depend on the fault"},
 			"sabotage: 0 failed as they should, 0 inject no fault, 1 not as they should be", false,
 		},
+		"not provable here": {
+			[]*evidence.Record{
+				sabotaged("12.1", evidence.Failed, 1, vacuous), {Claim: evidence.Claim{ID: "12.5"}, Verdict: evidence.NotProvable, Unprovable: "a power cut cannot be had here"},
+			}, claim,
+			[]string{"12.1 failed as it should: nobody felt drop on consumers", "12.5 is not provable here: a power cut cannot be had here"},
+			"sabotage: 1 failed as they should, 0 inject no fault, 0 not as they should be, 1 not provable here", true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := judge(c.records, c.known)

@@ -189,7 +189,7 @@ func TestReport(t *testing.T) {
 	assert.Equal(t, 0, status, "the newest run holds")
 	assert.Empty(t, stderr)
 	assert.True(t, strings.HasPrefix(stdout, good+"\nid "), stdout)
-	assert.Contains(t, stdout, "claims: 1 hold, 0 failed, 1 not run")
+	assert.Contains(t, stdout, "claims: 1 proven (1 holds), 0 failed, 1 not run")
 
 	for _, named := range []string{bad, older} {
 		status, stdout, stderr = assay(t, "report", named)
@@ -204,7 +204,7 @@ func TestReport(t *testing.T) {
 	t.Chdir(t.TempDir())
 	status, stdout, stderr = assay(t, "report", "-dir", dir)
 	assert.Equal(t, 0, status)
-	assert.Contains(t, stdout, "claims: 1 hold, 0 failed, 0 not run")
+	assert.Contains(t, stdout, "claims: 1 proven (1 holds), 0 failed, 0 not run")
 	assert.Contains(t, stderr, "assay: left out: "+torn+" is torn")
 	assert.Contains(t, stderr, "assay: claims that were not run are not shown: no go.mod in ")
 

@@ -35,7 +35,7 @@ func prepareReport(flags *flag.FlagSet) runner {
 		out.say("%s", folder)
 		_, _ = fmt.Fprint(out.out, report.Table(records, knownClaims(out), width, colour))
 		for _, r := range records {
-			if r.Verdict != evidence.Holds {
+			if r.Verdict == evidence.Failed || os.Getenv("ASSAY_REQUIRE_ALL") != "" && r.Verdict == evidence.NotProvable {
 				return errFailed
 			}
 		}

@@ -54,6 +54,12 @@ var All = []Setting{
 		Example: "ASSAY_SABOTAGE=faults",
 	},
 	{
+		Name:    "ASSAY_REQUIRE_ALL",
+		Means:   "any value makes a claim that is not provable here a failure: this engine or its kernel lacks what its test needs",
+		Default: "such a claim is reported as not provable here, neither passed nor failed",
+		Example: "ASSAY_REQUIRE_ALL=1",
+	},
+	{
 		Name:    "ASSAY_KEEP",
 		Means:   "any value leaves a test's containers for a look; `assay clean` removes them",
 		Default: "everything is removed when its test ends",
