@@ -35,6 +35,9 @@ type Spec struct {
 	Memory       int64             // limit in bytes; 0: DefaultMemory
 	Processes    int64             // limit of processes and threads; 0: DefaultProcesses
 	Capabilities []string          // the only capabilities it has, e.g. "NET_ADMIN"; none by default
+	// NetworkOf is the container whose network stack it shares, in place of one of its own: it publishes no ports, and its
+	// name is unknown to others. When that one is started again, it has another stack, and so must this one be started again.
+	NetworkOf *Container
 }
 
 // What a container gets that does not ask.
@@ -105,15 +108,24 @@ func request(n *Network, spec Spec, labels map[string]string) testcontainers.Con
 	for _, path := range slices.Sorted(maps.Keys(spec.Files)) {
 		r.Files = append(r.Files, testcontainers.ContainerFile{Reader: bytes.NewReader(spec.Files[path]), ContainerFilePath: path, FileMode: 0o644})
 	}
+	shares := spec.NetworkOf
+	if shares != nil {
+		r.EndpointSettingsModifier = nil
+	}
 	var config *container.Config
 	var host *container.HostConfig
 	r.ConfigModifier = func(c *container.Config) {
 		config = c
-		c.Hostname = spec.Name
+		if shares == nil {
+			c.Hostname = spec.Name
+		}
 	}
 	r.HostConfigModifier = func(h *container.HostConfig) {
 		host = h
 		h.NetworkMode = container.NetworkMode(n.Name)
+		if shares != nil {
+			h.NetworkMode = container.NetworkMode("container:" + shares.id)
+		}
 		h.CapDrop, h.CapAdd = []string{"ALL"}, spec.Capabilities
 		h.SecurityOpt = []string{"no-new-privileges"}
 		h.Memory = cmp.Or(spec.Memory, DefaultMemory)
