@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -77,6 +78,64 @@ func BenchmarkStaleness(b *testing.B) {
 			}
 			perSecond(b, n)
 		})
+	}
+}
+
+// BenchmarkLinearizability judges 10⁴ operations of five clients on ten registers, one in a hundred of unknown outcome. The budget is half
+// a second. With a stale read planted, the smallest set of operations that shows it is looked for as well.
+func BenchmarkLinearizability(b *testing.B) {
+	const n, clients, keys, budget = 10_000, 5, 10, 500 * time.Millisecond
+	for _, stale := range []bool{false, true} {
+		h := concurrent(n, clients, keys)
+		if stale {
+			i := slices.IndexFunc(h[n*9/10:], func(op history.Operation) bool { return op.Kind == history.Read && op.Value > 0 }) + n*9/10
+			h[i].Value = h[slices.IndexFunc(h, func(op history.Operation) bool {
+				return op.Key == h[i].Key && op.Kind == history.Write && op.Outcome == history.OK
+			})].Value
+		}
+		b.Run(fmt.Sprintf("stale=%t", stale), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if r := check.Linearizability(h, time.Minute); len(r.Undecided) > 0 || len(r.Illegal) > 0 != stale {
+					b.Fatal(r.Linearizable())
+				}
+			}
+			within(b, budget)
+		})
+	}
+}
+
+// concurrent gives operations of clients that are always busy, which is to say that as many overlap as there are clients. Each takes effect
+// in its middle.
+func concurrent(n, clients, keys int) history.History {
+	var h history.History
+	held := make([]int64, keys)
+	for i := range n {
+		at, key := time.Duration(i), i/clients*7%keys
+		op := history.Operation{
+			Client: fmt.Sprint("c", i%clients), Kind: history.Write, Key: fmt.Sprint("register-", key), Value: int64(i + 1),
+			Start: (at - time.Duration(clients-1)/2) * 1000, End: (at + time.Duration(clients-1)/2) * 1000, Outcome: history.OK,
+		}
+		switch {
+		case i%100 == 99:
+			op.Outcome = history.Unknown
+		case i%2 == 0:
+			op.Kind, op.Value = history.Read, held[key]
+		case i%5 == 0:
+			op.Kind, op.Expected = history.CompareAndSet, held[key]
+		}
+		if op.Kind != history.Read {
+			held[key] = op.Value
+		}
+		h = append(h, op)
+	}
+	return h
+}
+
+// within fails the benchmark if one turn takes longer than its budget.
+func within(b *testing.B, budget time.Duration) {
+	if took := b.Elapsed() / time.Duration(b.N); took > budget {
+		b.Errorf("took %s, over the budget of %s", took, budget)
 	}
 }
 

@@ -165,3 +165,10 @@ func howLong(d time.Duration) string {
 	}
 	return d.Round(time.Microsecond).String()
 }
+
+// rescue keeps the panic of a checker as the reason why its verdict is Unknown: a checker that fails has seen nothing.
+func rescue(trouble *string) {
+	if p := recover(); p != nil {
+		*trouble = fmt.Sprintf("the checker failed: %v", p)
+	}
+}

@@ -42,8 +42,8 @@ type OutageReport struct {
 	offending examples
 }
 
-// Outage looks at the operations around a fault window. What merely happens to a client (Deliver, Disconnect) is not an operation that
-// could succeed, and is left out.
+// Outage looks at the operations around a fault window. What merely happens to a client (Deliver, Disconnect, Lead) or what it
+// does on its own (Hold) is not an operation that could succeed, and is left out.
 //
 // The window's From must be a time at which the fault was in effect: an operation that began after From and slipped through before the
 // fault would be taken for the recovery.
@@ -54,7 +54,8 @@ func Outage(ops history.Historian, w history.Window) OutageReport {
 	var begin, end time.Duration // of the history, as far as it is known
 	for i := range h {
 		op := &h[i]
-		if op.Kind == history.Deliver || op.Kind == history.Disconnect {
+		switch op.Kind {
+		case history.Deliver, history.Disconnect, history.Hold, history.Lead:
 			continue
 		}
 		if r.Total.Attempted() == 0 {

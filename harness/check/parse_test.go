@@ -16,6 +16,7 @@ import (
 //
 //	client kind key/value start end outcome    end … for one that is pending
 //	client kind key/value time                 for an event
+//	client compare-and-set key/expected→value start end outcome
 //
 // Times are in seconds.
 func parse(t *testing.T, text string) history.History {
@@ -38,6 +39,12 @@ func parseOperation(fields []string) (op history.Operation, err error) {
 	}
 	key, value, _ := strings.Cut(fields[2], "/")
 	op = history.Operation{Client: fields[0], Kind: fields[1], Key: key, Outcome: history.OK}
+	if expected, rest, ok := strings.Cut(value, "→"); ok {
+		if op.Expected, err = strconv.ParseInt(expected, 10, 64); err != nil {
+			return op, err
+		}
+		value = rest
+	}
 	if op.Value, err = strconv.ParseInt(value, 10, 64); err != nil {
 		return op, err
 	}

@@ -13,7 +13,7 @@ const MaxOperations = 5000
 // FromHistory returns op as a record keeps it: times in seconds, and no end where it was still pending.
 func FromHistory(op history.Operation) Operation {
 	kept := Operation{
-		Client: op.Client, Kind: op.Kind, Key: op.Key, Value: op.Value, Attempt: op.Attempt,
+		Client: op.Client, Kind: op.Kind, Key: op.Key, Value: op.Value, Expected: op.Expected, Attempt: op.Attempt,
 		Start: op.Start.Seconds(), Outcome: op.Outcome, Err: op.Err,
 	}
 	if op.End != history.Open {

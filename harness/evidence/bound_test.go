@@ -42,12 +42,14 @@ func TestFromHistory(t *testing.T) {
 		Client: "durable", Kind: history.Deliver, Key: "orders", Value: 7, Attempt: 2,
 		Start: 1500 * time.Millisecond, End: 2 * time.Second, Outcome: history.Failed, Err: "refused",
 	}
+	swap := history.Operation{Client: "c", Kind: history.CompareAndSet, Key: "x", Value: 4, Expected: 3, Start: time.Second, End: time.Second, Outcome: history.OK}
 	pending := history.Operation{Client: "producer", Kind: history.Publish, Value: 8, Start: time.Second, End: history.Open}
 
-	text, err := json.Marshal([]evidence.Operation{evidence.FromHistory(ended), evidence.FromHistory(pending)})
+	text, err := json.Marshal([]evidence.Operation{evidence.FromHistory(ended), evidence.FromHistory(swap), evidence.FromHistory(pending)})
 	require.NoError(t, err)
 	assert.JSONEq(t, `[
 		{"client":"durable","kind":"deliver","key":"orders","value":7,"attempt":2,"start_s":1.5,"end_s":2,"outcome":"failed","err":"refused"},
+		{"client":"c","kind":"compare-and-set","key":"x","value":4,"expected":3,"start_s":1,"end_s":1,"outcome":"ok"},
 		{"client":"producer","kind":"publish","value":8,"start_s":1,"end_s":null,"outcome":"unknown"}
 	]`, string(text))
 }

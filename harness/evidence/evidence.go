@@ -160,15 +160,16 @@ type Operations struct {
 
 // Operation is one recorded operation. End is null where it was still pending.
 type Operation struct {
-	Client  string          `json:"client"`
-	Kind    string          `json:"kind"`
-	Key     string          `json:"key,omitempty"`
-	Value   int64           `json:"value"`
-	Attempt int             `json:"attempt,omitempty"`
-	Start   float64         `json:"start_s"`
-	End     *float64        `json:"end_s"`
-	Outcome history.Outcome `json:"outcome"`
-	Err     string          `json:"err,omitempty"`
+	Client   string          `json:"client"`
+	Kind     string          `json:"kind"`
+	Key      string          `json:"key,omitempty"`
+	Value    int64           `json:"value"`
+	Expected int64           `json:"expected,omitempty"` // of a compare-and-set
+	Attempt  int             `json:"attempt,omitempty"`
+	Start    float64         `json:"start_s"`
+	End      *float64        `json:"end_s"`
+	Outcome  history.Outcome `json:"outcome"`
+	Err      string          `json:"err,omitempty"`
 }
 
 // Engine says which container engine ran it.

@@ -64,6 +64,13 @@ const (
 	Write      = "write"      // store a value
 	Read       = "read"       // ask for a value
 	Disconnect = "disconnect" // event: a client lost its connection
+
+	// CompareAndSet stores a value if the register holds the expected one. It is OK when it stored the value, and Failed when it
+	// surely did not, be it refused or because the register held another value.
+	CompareAndSet = "compare-and-set"
+	Add           = "add"  // increase a counter by a value
+	Hold          = "hold" // be inside a critical section: from just after the lock was acquired to just before it is given back
+	Lead          = "lead" // event: the client, a node, was seen to lead; the value is the term
 )
 
 // Open is the End of an operation that is still pending, and the To of a window that is still open: no time is later.
@@ -72,13 +79,14 @@ const Open time.Duration = math.MaxInt64
 // Operation is one thing that one client did or that happened to it. Times are monotonic, since the epoch of the recorder.
 type Operation struct {
 	Client string // who issued it, or whom it happened to
-	Kind   string // Publish, Deliver, Write, Read, Disconnect, or a kind of the workload's own
+	Kind   string // Publish, Deliver, Write, Read, … (see above), or a kind of the workload's own
 	Key    string // the register, stream, … that it is about
 	// Value is the value written or read, or the number of the message. The workload gives out numbers that are unique for a Key,
 	// and never 0, which is what a read returns when it finds nothing.
-	Value   int64
-	Attempt int           // of a delivery, as told by the broker: 1 for the first, 2 and up for redeliveries; 0 where it does not apply
-	Start   time.Duration // when it was invoked
+	Value    int64
+	Expected int64         // of a CompareAndSet, what the register must hold for it to store the value; 0 for nothing yet
+	Attempt  int           // of a delivery, as told by the broker: 1 for the first, 2 and up for redeliveries; 0 where it does not apply
+	Start    time.Duration // when it was invoked
 	// End is when the client got the response or gave up waiting for it; Open while the operation is pending. An Unknown operation
 	// can take effect after its End: what reasons about effects uses EffectBy.
 	End     time.Duration
@@ -98,6 +106,9 @@ func (op Operation) EffectBy() time.Duration {
 func (op Operation) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s %s/%d", op.Client, op.Kind, op.Key, op.Value)
+	if op.Kind == CompareAndSet {
+		fmt.Fprintf(&b, " if %d", op.Expected)
+	}
 	if op.Attempt > 0 {
 		fmt.Fprintf(&b, " attempt %d", op.Attempt)
 	}
@@ -124,6 +135,7 @@ func compare(a, b *Operation) int {
 		cmp.Compare(a.Client, b.Client),
 		cmp.Compare(a.Key, b.Key),
 		cmp.Compare(a.Value, b.Value),
+		cmp.Compare(a.Expected, b.Expected),
 		cmp.Compare(a.Attempt, b.Attempt),
 		cmp.Compare(a.Kind, b.Kind),
 		cmp.Compare(a.Outcome, b.Outcome),

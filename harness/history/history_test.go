@@ -43,6 +43,8 @@ func TestOperationString(t *testing.T) {
 	refused := publish
 	refused.Outcome, refused.Err = history.Failed, "no permission"
 	assert.Equal(t, "p: publish orders/51 [1.203s, 1.210s] failed: no permission", refused.String())
+	swap := history.Operation{Client: "c", Kind: history.CompareAndSet, Key: "x", Value: 4, Expected: 3, Start: at, End: at + 7*time.Millisecond, Outcome: history.OK}
+	assert.Equal(t, "c: compare-and-set x/4 if 3 [1.203s, 1.210s] ok", swap.String())
 	redelivered := history.Operation{Client: "c", Kind: history.Deliver, Key: "orders", Value: 51, Attempt: 2, Start: at, End: at, Outcome: history.OK}
 	assert.Equal(t, "c: deliver orders/51 attempt 2 at 1.203s ok", redelivered.String())
 }
@@ -96,10 +98,11 @@ func TestSortedDependsOnNothingButTheOperations(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := history.History(rapid.SliceOf(rapid.Custom(func(t *rapid.T) history.Operation {
 			return history.Operation{
-				Client: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "client"),
-				Value:  rapid.Int64Range(0, 3).Draw(t, "value"),
-				Start:  time.Duration(rapid.IntRange(0, 5).Draw(t, "start")),
-				End:    time.Duration(rapid.IntRange(5, 7).Draw(t, "end")),
+				Client:   rapid.SampledFrom([]string{"a", "b"}).Draw(t, "client"),
+				Value:    rapid.Int64Range(0, 3).Draw(t, "value"),
+				Expected: rapid.Int64Range(0, 1).Draw(t, "expected"),
+				Start:    time.Duration(rapid.IntRange(0, 5).Draw(t, "start")),
+				End:      time.Duration(rapid.IntRange(5, 7).Draw(t, "end")),
 			}
 		})).Draw(t, "operations"))
 		before := slices.Clone(h)

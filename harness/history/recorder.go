@@ -91,11 +91,18 @@ type Op struct {
 }
 
 // Begin records that the client invokes an operation, which is pending from now on. Call it just before the request is sent.
-func (c *Client) Begin(kind, key string, value int64) Op {
+func (c *Client) Begin(kind, key string, value int64) Op { return c.begin(kind, key, 0, value) }
+
+// BeginCompareAndSet is Begin for a CompareAndSet, which has two values.
+func (c *Client) BeginCompareAndSet(key string, expected, value int64) Op {
+	return c.begin(CompareAndSet, key, expected, value)
+}
+
+func (c *Client) begin(kind, key string, expected, value int64) Op {
 	c.mu.Lock()
 	op := c.add()
 	// The clock is read under the lock: operations lie in the order of their starts, and a snapshot misses none that began before it.
-	*op = Operation{Client: c.name, Kind: kind, Key: key, Value: value, Start: time.Since(c.epoch), End: Open}
+	*op = Operation{Client: c.name, Kind: kind, Key: key, Value: value, Expected: expected, Start: time.Since(c.epoch), End: Open}
 	c.mu.Unlock()
 	return Op{c, op}
 }
