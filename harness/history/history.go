@@ -71,6 +71,9 @@ const (
 	Add           = "add"  // increase a counter by a value
 	Hold          = "hold" // be inside a critical section: from just after the lock was acquired to just before it is given back
 	Lead          = "lead" // event: the client, a node, was seen to lead; the value is the term
+
+	Append      = "append"      // in a transaction: put a value at the end of a list
+	Transaction = "transaction" // several reads and appends, from their begin to their commit; Client.Txns tells which
 )
 
 // Open is the End of an operation that is still pending, and the To of a window that is still open: no time is later.

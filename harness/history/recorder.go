@@ -70,6 +70,7 @@ type Client struct {
 	// Operations live in chunks that never move: appending copies nothing, and the handle of a pending operation can point at it.
 	chunks [][]Operation
 	count  int
+	txns   []*Txn
 }
 
 const (
@@ -100,11 +101,17 @@ func (c *Client) BeginCompareAndSet(key string, expected, value int64) Op {
 
 func (c *Client) begin(kind, key string, expected, value int64) Op {
 	c.mu.Lock()
-	op := c.add()
-	// The clock is read under the lock: operations lie in the order of their starts, and a snapshot misses none that began before it.
-	*op = Operation{Client: c.name, Kind: kind, Key: key, Value: value, Expected: expected, Start: time.Since(c.epoch), End: Open}
+	op := c.invoke(kind, key, expected, value)
 	c.mu.Unlock()
 	return Op{c, op}
+}
+
+// invoke adds an operation that begins now. The clock is read under the lock, which the caller holds: operations lie in the order of their
+// starts, and a snapshot misses none that began before it.
+func (c *Client) invoke(kind, key string, expected, value int64) *Operation {
+	op := c.add()
+	*op = Operation{Client: c.name, Kind: kind, Key: key, Value: value, Expected: expected, Start: time.Since(c.epoch), End: Open}
+	return op
 }
 
 // Event records something that happened to the client at this moment, such as a delivery or a disconnection. Attempt is what the
