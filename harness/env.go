@@ -66,7 +66,8 @@ type Env struct {
 	recorder *history.Recorder
 	rand     *rand.Rand
 	proxies  *fault.Proxies
-	network  *engine.Network
+	network  *engine.Network   // of containers that are no members of a mesh
+	networks []*engine.Network // all
 
 	ctx    context.Context // ends when the test does, before anything is removed
 	cancel context.CancelFunc
@@ -171,6 +172,7 @@ func (e *Env) connect() error {
 	i := e.engine.Info
 	e.record.Engine = evidence.Engine{Address: i.Address, Version: i.Version, API: i.API, OS: i.OS, Kernel: i.Kernel, Arch: i.Arch, CPUs: i.CPUs, Memory: i.Memory}
 	e.network = e.engine.BeginNetwork(e.ctx, strings.ToLower(e.claim.ID))
+	e.networks = append(e.networks, e.network)
 	return nil
 }
 

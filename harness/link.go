@@ -38,24 +38,31 @@ func (e *Env) LinkPort(name string, to Server, port int) *Link {
 // one starts a Toxiproxy container on the Env's network.
 func (e *Env) LinkBetween(name string, to Server) *Link {
 	e.t.Helper()
-	const host, control = "links", 8474
-	if e.proxies == nil {
-		e.proxies = fault.NewProxies(host)
-		n := e.Start(Container{Name: host, Image: image.Recipe("toxiproxy"), Ports: []int{control}, Ready: RespondsHTTP("/version")})
-		e.work.Go(func() {
-			<-n.up
-			if n.err != nil {
-				e.proxies.Started("", n.err)
-				return
-			}
-			address, err := n.container.Address(control)
-			e.proxies.Started(address, err)
-		})
-	}
 	n := to.node()
+	if n.spec.Mesh != nil {
+		e.fatal(evidence.Broken, "link %q: %s is a member of mesh %s, which other containers do not reach", name, n.Name, n.spec.Mesh.Name)
+	}
+	if e.proxies == nil {
+		const host = "links"
+		e.proxies = fault.NewProxies(host)
+		e.proxied(e.proxies, e.Start(Container{Name: host, Image: image.Recipe("toxiproxy"), Ports: []int{controlPort}, Ready: RespondsHTTP("/version")}))
+	}
 	l := e.proxies.NewLink(e.scene, name, fmt.Sprintf("%s:%d", n.Name, n.spec.Ports[0]))
 	e.enlist(l, "containers")
 	return l
+}
+
+// proxied tells the proxies when their container is up, or why it is not.
+func (e *Env) proxied(proxies *fault.Proxies, n *Node) {
+	e.work.Go(func() {
+		<-n.up
+		if n.err != nil {
+			proxies.Started("", n.err)
+			return
+		}
+		address, err := n.container.Address(controlPort)
+		proxies.Started(address, err)
+	})
 }
 
 func (e *Env) enlist(l *Link, from string) {

@@ -42,6 +42,7 @@ type Container struct {
 	Memory       int64             // limit in bytes, engine.DefaultMemory by default
 	Processes    int64             // limit of processes and threads, engine.DefaultProcesses by default
 	Capabilities []string          // the only ones it has, none by default
+	Mesh         *Mesh             // of which it is a member, if any; its Name is the member's
 	// Ready makes one round trip of the server's protocol with the main port at address; nil when it went well. It is called
 	// again until then. A TCP connect is no such round trip: the engine accepts before the server listens.
 	Ready func(ctx context.Context, address string) error
@@ -64,6 +65,9 @@ func (c Container) valid() error {
 			return fmt.Errorf("container %s: there is no TCP port %d", c.Name, p)
 		}
 	}
+	if c.Mesh != nil && c.Mesh.networks[c.Name] == nil {
+		return fmt.Errorf("container %s is no member of mesh %s: there are %q", c.Name, c.Mesh.Name, c.Mesh.Members)
+	}
 	return nil
 }
 
@@ -77,8 +81,9 @@ const readyLimit = 60 * time.Second
 type Node struct {
 	*fault.Node
 
-	env  *Env
-	spec Container
+	env    *Env
+	spec   Container
+	places []engine.Place // the networks it is on
 
 	up  chan struct{} // closed when ready or err is set
 	err error
@@ -110,7 +115,16 @@ func (e *Env) Start(c Container) *Node {
 	if err := c.valid(); err != nil {
 		e.fatal(evidence.Broken, "%s", err)
 	}
-	n := &Node{env: e, spec: c, up: make(chan struct{})}
+	if c.Mesh != nil {
+		return e.launch(c, c.Mesh.place(c.Name))
+	}
+	return e.launch(c, engine.Place{Network: e.network})
+}
+
+// launch starts a container that others find in these places.
+func (e *Env) launch(c Container, places ...engine.Place) *Node {
+	e.t.Helper()
+	n := &Node{env: e, spec: c, places: places, up: make(chan struct{})}
 	n.Node = fault.NewNode(e.scene, c.Name, machine{n})
 	e.mu.Lock()
 	for _, other := range e.nodes {
@@ -148,9 +162,10 @@ func (n *Node) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := n.env.engine.Run(ctx, n.env.network, engine.Spec{
+	c, err := n.env.engine.Run(ctx, n.places[0].Network, engine.Spec{
 		Name: n.spec.Name, Image: built.Ref, Entrypoint: n.spec.Entrypoint, Command: n.spec.Command, Environment: n.spec.Environment,
 		Ports: n.spec.Ports, Files: n.spec.Files, Memory: n.spec.Memory, Processes: n.spec.Processes, Capabilities: n.spec.Capabilities,
+		Aliases: n.places[0].Aliases, Also: n.places[1:],
 	})
 	if err != nil {
 		return err

@@ -127,7 +127,7 @@ func (e *Env) teardown() {
 func (e *Env) remove() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	errs := make([]error, len(e.nodes))
+	errs := make([]error, len(e.nodes)+len(e.networks))
 	var all sync.WaitGroup
 	for i, n := range e.nodes {
 		if n.container != nil {
@@ -135,7 +135,11 @@ func (e *Env) remove() error {
 		}
 	}
 	all.Wait()
-	return errors.Join(append(errs, e.network.Remove(ctx))...)
+	for i, n := range e.networks {
+		all.Go(func() { errs[len(e.nodes)+i] = n.Remove(ctx) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // keepLogs keeps the containers' logs of a failed test beside its evidence.

@@ -35,9 +35,17 @@ type Spec struct {
 	Memory       int64             // limit in bytes; 0: DefaultMemory
 	Processes    int64             // limit of processes and threads; 0: DefaultProcesses
 	Capabilities []string          // the only capabilities it has, e.g. "NET_ADMIN"; none by default
+	Aliases      []string          // further names on the network
+	Also         []Place           // further networks
 	// NetworkOf is the container whose network stack it shares, in place of one of its own: it publishes no ports, and its
 	// name is unknown to others. When that one is started again, it has another stack, and so must this one be started again.
 	NetworkOf *Container
+}
+
+// Place is a network on which a container is found, and the names by which it is.
+type Place struct {
+	Network *Network
+	Aliases []string
 }
 
 // What a container gets that does not ask.
@@ -56,9 +64,10 @@ type Container struct {
 	c      testcontainers.Container
 	gone   func()
 
-	mu    sync.Mutex
-	ports map[int]string // container port → address on this machine; changes with every start, nil while it is killed
-	ended bool           // it was over before its ports could be asked for
+	mu        sync.Mutex
+	ports     map[int]string        // container port → address on this machine; changes with every start, nil while it is killed
+	addresses map[string]netip.Addr // network's name → its own address there, as of the last start
+	ended     bool                  // it was over before its ports could be asked for
 }
 
 // makeLimit bounds the making of a container or a network. Making is not given up when a test ends in the middle of it: the
@@ -86,6 +95,11 @@ func (e *Engine) Run(ctx context.Context, n *Network, spec Spec) (*Container, er
 	if err == nil {
 		err = n.Made()
 	}
+	for _, p := range spec.Also {
+		if err == nil {
+			err = c.join(making, p)
+		}
+	}
 	if err == nil {
 		err = c.Start(ctx)
 	}
@@ -102,7 +116,7 @@ func request(n *Network, spec Spec, labels map[string]string) testcontainers.Con
 		Labels: maps.Clone(labels),
 		// Not testcontainers' Networks: the network may still be in the making, and the engine needs it at the start only.
 		EndpointSettingsModifier: func(endpoints map[string]*network.EndpointSettings) {
-			endpoints[n.Name] = &network.EndpointSettings{Aliases: []string{spec.Name}}
+			endpoints[n.Name] = &network.EndpointSettings{Aliases: append([]string{spec.Name}, spec.Aliases...)}
 		},
 	}
 	for _, path := range slices.Sorted(maps.Keys(spec.Files)) {
@@ -123,8 +137,12 @@ func request(n *Network, spec Spec, labels map[string]string) testcontainers.Con
 	r.HostConfigModifier = func(h *container.HostConfig) {
 		host = h
 		h.NetworkMode = container.NetworkMode(n.Name)
+		// The name of a container that is down is not to be sought elsewhere: without an ndots of one's own the engine asks the
+		// machine's name servers for what it does not know.
+		h.DNSOptions, h.DNSSearch = []string{"ndots:1"}, []string{"."}
 		if shares != nil {
 			h.NetworkMode = container.NetworkMode("container:" + shares.id)
+			h.DNSOptions, h.DNSSearch = nil, nil // they come with it
 		}
 		h.CapDrop, h.CapAdd = []string{"ALL"}, spec.Capabilities
 		h.SecurityOpt = []string{"no-new-privileges"}
@@ -150,6 +168,20 @@ func request(n *Network, spec Spec, labels map[string]string) testcontainers.Con
 	return r
 }
 
+// join puts the container, before its start, on a further network: engines before API 1.44 create it on one only.
+func (c *Container) join(ctx context.Context, p Place) error {
+	if err := p.Network.Made(); err != nil {
+		return err
+	}
+	_, err := c.engine.cli.NetworkConnect(ctx, p.Network.id, client.NetworkConnectOptions{
+		Container: c.id, EndpointConfig: &network.EndpointSettings{Aliases: p.Aliases},
+	})
+	if err != nil {
+		return fmt.Errorf("put it on network %s: %w", p.Network.Name, err)
+	}
+	return nil
+}
+
 // Start starts the container, the first time or after Kill. Its ports on this machine are others than before.
 func (c *Container) Start(ctx context.Context) error {
 	if _, err := c.engine.cli.ContainerStart(ctx, c.id, client.ContainerStartOptions{}); err != nil {
@@ -165,9 +197,13 @@ func (c *Container) Start(ctx context.Context) error {
 			ports[int(port.Num())] = net.JoinHostPort(publishHost, b.HostPort)
 		}
 	}
+	addresses := map[string]netip.Addr{}
+	for name, on := range inspect.Container.NetworkSettings.Networks {
+		addresses[name] = on.IPAddress
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ports, c.ImageID = ports, inspect.Container.Image
+	c.ports, c.addresses, c.ImageID = ports, addresses, inspect.Container.Image
 	c.ended = !inspect.Container.State.Running
 	return nil
 }
@@ -189,6 +225,19 @@ func (c *Container) Address(port int) (string, error) {
 		return "", fmt.Errorf("container %s is killed: it has no port %d until it is started", c.Name, port)
 	}
 	return "", fmt.Errorf("container %s publishes no port %d: it publishes %v", c.Name, port, slices.Sorted(maps.Keys(c.ports)))
+}
+
+// On returns the container's own address on the network, as of the last start.
+func (c *Container) On(n *Network) (netip.Addr, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a := c.addresses[n.Name]; a.IsValid() {
+		return a, nil
+	}
+	if c.ended {
+		return netip.Addr{}, fmt.Errorf("container %s: %w", c.Name, ErrEnded)
+	}
+	return netip.Addr{}, fmt.Errorf("container %s has no address on network %s", c.Name, n.Name)
 }
 
 // Kill ends the container's processes with SIGKILL, and returns when they have ended.

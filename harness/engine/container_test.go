@@ -91,6 +91,7 @@ func TestContainerGetsLittle(t *testing.T) {
 			}
 			require.Equal(t, memory, i.HostConfig.Memory)
 			require.Equal(t, processes, *i.HostConfig.PidsLimit)
+			require.Equal(t, []string{"ndots:1"}, i.HostConfig.DNSOptions, "or names that are not found are asked for elsewhere")
 			require.Equal(t, e.owner.id, i.Config.Labels[labelOwner])
 			var published []string
 			for port, bindings := range i.NetworkSettings.Ports {
@@ -104,6 +105,25 @@ func TestContainerGetsLittle(t *testing.T) {
 			require.Contains(t, i.NetworkSettings.Networks, n.Name)
 		})
 	}
+}
+
+func TestContainerOnTwoNetworks(t *testing.T) {
+	e, n, ref := world(t)
+	other := e.BeginNetwork(t.Context(), "other")
+	t.Cleanup(func() { require.NoError(t, other.Remove(context.Background())) })
+	c := run(t, e, n, Spec{Name: "server", Image: ref, Ports: []int{8474}, Aliases: []string{"too"}, Also: []Place{{other, []string{"peer"}}}})
+	eventually(t, "it answers", func() bool { return answers(c) })
+	found := e.inspect(t, c).Container.NetworkSettings.Networks
+	require.Len(t, found, 2)
+	require.Subset(t, found[n.Name].Aliases, []string{"server", "too"})
+	require.Contains(t, found[other.Name].Aliases, "peer")
+	for _, n := range []*Network{n, other} {
+		address, err := c.On(n)
+		require.NoError(t, err)
+		require.Equal(t, found[n.Name].IPAddress, address)
+	}
+	_, err := c.On(&Network{Name: "elsewhere"})
+	require.EqualError(t, err, "container server has no address on network elsewhere")
 }
 
 func TestContainerLife(t *testing.T) {

@@ -151,12 +151,7 @@ func BenchmarkFaultEffect(b *testing.B) {
 			for len(took) < least {
 				once()
 			}
-			p99 := quantile(took, 0.99)
-			b.ReportMetric(float64(quantile(took, 0.5).Microseconds()), "p50-µs")
-			b.ReportMetric(float64(p99.Microseconds()), "p99-µs")
-			if p99 > budget {
-				b.Fatalf("99 of 100 injections are felt within %v, more than the %v that are allowed", p99, budget)
-			}
+			report(b, took, budget)
 		})
 	}
 }

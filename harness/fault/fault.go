@@ -24,8 +24,8 @@ type Scene struct {
 
 // Fault is one injection. It lasts until Heal.
 type Fault struct {
-	Kind   string        // "delay", "throttle", "drop", "sever", "reset", "kill", "pause"
-	Target string        // the link's or node's name
+	Kind   string        // "delay", "throttle", "drop", "sever", "reset", "kill", "pause", "partition", …
+	Target string        // the link's, node's or mesh's name
 	Detail string        // e.g. "client to server", "500ms server to client"
 	Undo   string        // what undoes it: "heal", "restart", "resume"
 	Delay  time.Duration // how much it delays, each way that it delays; 0 for other kinds

@@ -49,7 +49,15 @@ func (ps *Proxies) NewLink(scene *Scene, name, to string) *Link {
 	port := ps.next
 	ps.next++
 	ps.mu.Unlock()
-	r := &remote{proxies: ps, port: port, target: to, made: make(chan struct{})}
+	return &Link{
+		Name: name, To: to, scene: scene, address: net.JoinHostPort(ps.host, strconv.Itoa(port)),
+		proxy: ps.proxy(fmt.Sprintf("link-%d", port), to, func() (string, error) { return net.JoinHostPort("0.0.0.0", strconv.Itoa(port)), nil }),
+	}
+}
+
+// proxy returns a proxy of that name to a server, made as soon as Toxiproxy runs: only then is listen asked where it listens.
+func (ps *Proxies) proxy(name, to string, listen func() (string, error)) *remote {
+	r := &remote{proxies: ps, name: name, listen: listen, target: to, made: make(chan struct{})}
 	go func() {
 		defer close(r.made)
 		<-ps.ready
@@ -57,13 +65,14 @@ func (ps *Proxies) NewLink(scene *Scene, name, to string) *Link {
 			r.p, r.err = r.create()
 		}
 	}()
-	return &Link{Name: name, To: to, scene: scene, address: net.JoinHostPort(ps.host, strconv.Itoa(port)), proxy: r}
+	return r
 }
 
 // remote is a proxy in that container.
 type remote struct {
 	proxies *Proxies
-	port    int
+	name    string // of letters, digits and dashes: it is part of a path, unescaped
+	listen  func() (string, error)
 	target  string
 	made    chan struct{} // closed when p or err is set
 	err     error
@@ -107,13 +116,16 @@ func removeFrom(p *toxiclient.Proxy, e effect) error {
 
 // create makes the proxy as it should be now.
 func (r *remote) create() (*toxiclient.Proxy, error) {
+	listen, err := r.listen()
+	if err != nil {
+		return nil, err
+	}
 	p := r.proxies.client.NewProxy()
-	// The name is part of a path, unescaped: the link's own would not do.
 	r.serial++
-	p.Name = fmt.Sprintf("link-%d-%d", r.port, r.serial)
-	p.Listen, p.Upstream, p.Enabled = fmt.Sprintf("0.0.0.0:%d", r.port), r.target, r.severed == 0
+	p.Name = fmt.Sprintf("%s-%d", r.name, r.serial)
+	p.Listen, p.Upstream, p.Enabled = listen, r.target, r.severed == 0
 	if err := p.Save(); err != nil {
-		return nil, fmt.Errorf("make a proxy on port %d: %w", r.port, err)
+		return nil, fmt.Errorf("make a proxy on %s: %w", p.Listen, err)
 	}
 	for _, e := range r.effects {
 		if err := addTo(p, e); err != nil {

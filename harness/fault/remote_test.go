@@ -72,5 +72,5 @@ func TestPortOfALinkIsTaken(t *testing.T) {
 	heal(t, one.Sever())
 	ps.next--
 	two := ps.NewLink(newScene().Scene, "two", s.address())
-	assert.ErrorContains(t, fatal(t, func() { two.Sever() }), "inject sever on two: make a proxy on port ")
+	assert.ErrorContains(t, fatal(t, func() { two.Sever() }), "inject sever on two: make a proxy on 0.0.0.0:")
 }

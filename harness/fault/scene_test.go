@@ -68,7 +68,12 @@ type backend struct {
 
 func serve(t testing.TB) *backend {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return serveOn(t, "127.0.0.1:0")
+}
+
+func serveOn(t testing.TB, address string) *backend {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
 	require.NoError(t, err)
 	s := &backend{Listener: l, accepted: make(chan *net.TCPConn, 1000)}
 	t.Cleanup(func() {
