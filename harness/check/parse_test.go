@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"assay/harness/check"
 	"assay/harness/history"
 )
 
@@ -73,4 +75,54 @@ func names(ops []history.Operation) []string {
 		out = append(out, fmt.Sprintf("%s/%d", op.Key, op.Value))
 	}
 	return out
+}
+
+// trial is a history and what is to be found in it.
+type trial struct {
+	name, ops string
+	verdict   check.Verdict
+	summary   string
+	offending []string
+}
+
+// try judges each history by itself.
+func try(t *testing.T, trials []trial, judge func(history.History) check.Result) {
+	t.Helper()
+	for _, x := range trials {
+		t.Run(x.name, func(t *testing.T) {
+			r := judge(parse(t, x.ops))
+			assert.Equal(t, x.verdict, r.Verdict)
+			assert.Equal(t, x.summary, r.Summary)
+			assert.Equal(t, x.offending, lines(r.Offending))
+		})
+	}
+}
+
+func lines(ops []history.Operation) []string {
+	var out []string
+	for _, op := range ops {
+		out = append(out, op.String())
+	}
+	return out
+}
+
+// broken is a historian whose history cannot be had.
+type broken struct{}
+
+func (broken) History() history.History { panic("out of paper") }
+
+func TestACheckerThatFailsSaysUnknown(t *testing.T) {
+	for _, r := range []check.Result{
+		check.Linearizability(broken{}, patience).Linearizable(),
+		check.Bank(broken{}, 100, "a", "b").Conserved(),
+		check.Set(broken{}, broken{}).Complete(),
+		check.Counter(broken{}, broken{}).Bounded(),
+		check.Order(broken{}, broken{}).InOrder(),
+		check.Leaders(broken{}).OneATerm(),
+		check.Exclusion(broken{}).OneAtATime(),
+		check.Fencing(broken{}).NothingStale(),
+	} {
+		assert.Equal(t, check.Unknown, r.Verdict, r.Property)
+		assert.Equal(t, "the checker failed: out of paper", r.Summary, r.Property)
+	}
 }
