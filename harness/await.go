@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"assay/harness/evidence"
+	"assay/harness/history"
 )
 
 // Condition is something to wait for: nil when it has been reached, else what is missing.
@@ -21,20 +22,26 @@ func (e *Env) Await(limit time.Duration, what string, conditions ...Condition) {
 	e.t.Helper()
 	e.announced()
 	start := e.Now()
-	missing := conditions
+	missing, well := conditions, start // well is when the first of them was asked and found reached
+	if len(conditions) > 0 {
+		well = history.Open
+	}
 	tick := time.NewTicker(awaitPace)
 	defer tick.Stop()
 	for {
 		var errs []error
 		var rest []Condition
 		for _, c := range missing {
+			asked := e.Now()
 			if err := c(); err != nil {
 				errs, rest = append(errs, err), append(rest, c)
+			} else {
+				well = min(well, asked)
 			}
 		}
 		if missing = rest; len(missing) == 0 {
 			e.note("  ✓ %s (after %s)", what, brief(e.Now()-start))
-			e.proofs.lastWell = e.Now()
+			e.wellAt(well)
 			return
 		}
 		e.mourn()
@@ -43,6 +50,16 @@ func (e *Env) Await(limit time.Duration, what string, conditions ...Condition) {
 		}
 		<-tick.C
 	}
+}
+
+// wellAt notes that the system was seen to be well. What the nemesis awaits between two faults shows no such thing.
+func (e *Env) wellAt(at time.Duration) {
+	if e.onNemesis() {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.proofs.lastWell = max(e.proofs.lastWell, at)
 }
 
 // flat words several missing conditions on one line.

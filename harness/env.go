@@ -16,6 +16,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -82,18 +83,28 @@ type Env struct {
 	record *evidence.Record
 	proofs proofs
 
-	mu      sync.Mutex // guards what background goroutines touch
-	nodes   []*Node
-	faults  []*fault.Fault
-	deaths  []death
-	errs    []error // of background work
-	closers []func() error
+	follows *evidence.ScheduleFile // what ASSAY_SCHEDULE names
+	run     *Run                   // the nemesis at work
+	over    bool                   // the test is, and its cleanup has begun
+
+	mu       sync.Mutex // guards what background goroutines touch
+	nodes    []*Node
+	faults   []*fault.Fault
+	deaths   []death
+	troubles []trouble // of background work
+	closers  []func() error
 }
 
 // death is a container that ended though nobody killed it.
 type death struct {
 	node *Node
 	code int64
+}
+
+// trouble is why something in the background could not go on.
+type trouble struct {
+	kind string // of failure
+	err  error
 }
 
 var claimID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
@@ -153,7 +164,10 @@ func (e *Env) settings() error {
 		return fmt.Errorf("ASSAY_SABOTAGE=%s: there is \"faults\", which makes every injection do nothing", s)
 	}
 	var err error
-	if e.record.Seed, err = seed(); err != nil {
+	if e.follows, err = followed(e.claim.ID); err != nil {
+		return err
+	}
+	if e.record.Seed, err = seed(e.follows); err != nil {
 		return err
 	}
 	e.rand = rand.New(rand.NewPCG(e.record.Seed, 0))
@@ -186,11 +200,16 @@ func (e *Env) Context() context.Context { return e.ctx }
 func (e *Env) Go(what string, work func(context.Context) error) {
 	e.work.Go(func() {
 		if err := work(e.ctx); err != nil && e.ctx.Err() == nil {
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			e.errs = append(e.errs, fmt.Errorf("%s: %w", what, err))
+			e.trouble(evidence.Broken, fmt.Errorf("%s: %w", what, err))
 		}
 	})
+}
+
+// trouble ends the test at its next step or wait.
+func (e *Env) trouble(kind string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.troubles = append(e.troubles, trouble{kind, err})
 }
 
 // Closing registers what a fixture must close when the test ends, after judgement and before the containers are removed. The
@@ -214,6 +233,10 @@ func (e *Env) Check(err error, format string, args ...any) {
 func (e *Env) broken(err error, format string, args ...any) {
 	e.t.Helper()
 	cannot, ok := errors.AsType[*unprovable.Error](err)
+	if ok && e.onNemesis() {
+		e.trouble(evidence.Broken, err)
+		runtime.Goexit()
+	}
 	if !ok {
 		e.fatal(evidence.Broken, format, args...)
 	}
@@ -251,6 +274,10 @@ func (e *Env) fail(kind, format string, args ...any) {
 // fatal is fail, and the end of the test.
 func (e *Env) fatal(kind, format string, args ...any) {
 	e.t.Helper()
+	if e.onNemesis() {
+		e.trouble(kind, fmt.Errorf("%s: "+format, append([]any{e.run.where()}, args...)...))
+		runtime.Goexit()
+	}
 	e.fail(kind, format, args...)
 	e.t.FailNow()
 }
@@ -259,6 +286,12 @@ func (e *Env) fatal(kind, format string, args ...any) {
 // could not go on. Whatever is seen from then on says nothing.
 func (e *Env) mourn() {
 	e.t.Helper()
+	if e.onNemesis() {
+		if e.run.ctx.Err() != nil {
+			runtime.Goexit() // the test is over
+		}
+		return
+	}
 	if e.troubled() {
 		e.t.FailNow()
 	}
@@ -268,14 +301,17 @@ func (e *Env) mourn() {
 func (e *Env) troubled() bool {
 	e.t.Helper()
 	e.mu.Lock()
-	deaths, errs := e.deaths, e.errs
-	e.deaths, e.errs = nil, nil
+	deaths, troubles := e.deaths, e.troubles
+	e.deaths, e.troubles = nil, nil
 	e.mu.Unlock()
 	for _, d := range deaths {
 		e.fail(evidence.Died, "container %s ended by itself with status %d\n%s", d.node.Name, d.code, d.node.tail())
 	}
-	for _, err := range errs {
-		e.fail(evidence.Broken, "%s", err)
+	for _, t := range troubles {
+		if _, cannot := errors.AsType[*unprovable.Error](t.err); cannot && !e.over {
+			e.broken(t.err, "%s", t.err)
+		}
+		e.fail(t.kind, "%s", t.err)
 	}
-	return len(deaths)+len(errs) > 0
+	return len(deaths)+len(troubles) > 0
 }

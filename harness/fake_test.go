@@ -93,6 +93,7 @@ func (r ran) record(t *testing.T) *evidence.Record {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(r.evidence, "*", "*.json"))
 	require.NoError(t, err)
+	paths = slices.DeleteFunc(paths, func(p string) bool { return strings.HasSuffix(p, ".schedule.json") })
 	require.Len(t, paths, 1, "one evidence file a run; test said: %s", r.errors)
 	rec, err := evidence.Read(paths[0])
 	require.NoError(t, err)

@@ -163,6 +163,16 @@ var bans = slices.Concat([]ban{
 		},
 	},
 	{
+		says: "the search for a smaller schedule runs nothing, and knows of nothing that could be run",
+		why:  "it is tested on made-up failures, which take no time and of which the answer is known",
+		from: in("assay/harness/internal/shrink/..."), binds: code,
+		to: func(_, imported string) bool {
+			return !in("std")(imported) || in(outside...)(imported)
+		},
+		bad:  []graph{imports("assay/harness/internal/shrink", "os/exec"), imports("assay/harness/internal/shrink", "assay/harness/evidence")},
+		good: []graph{imports("assay/harness/internal/shrink", "context"), testImports("assay/harness/internal/shrink", "pgregory.net/rapid")},
+	},
+	{
 		says: "scenarios import the harness, fixtures and the standard library only",
 		why:  "a scenario says what is proven, and detail goes to the fixture; its verdicts are the harness's, which sees that they can fail",
 		from: in("assay/scenarios/..."),

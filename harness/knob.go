@@ -117,9 +117,12 @@ func (e *Env) undeclared() error {
 		e.claim.ID, strings.Join(slices.Sorted(maps.Keys(e.turned)), ", "), orNone(have))
 }
 
-// seed returns ASSAY_SEED, or one drawn for this test.
-func seed() (uint64, error) {
+// seed returns ASSAY_SEED, or that of the schedule which is followed, or one drawn for this test.
+func seed(follows *evidence.ScheduleFile) (uint64, error) {
 	text := os.Getenv("ASSAY_SEED")
+	if text == "" && follows != nil {
+		return follows.Seed, nil
+	}
 	if text == "" {
 		return rand.Uint64(), nil
 	}

@@ -46,8 +46,15 @@ func (e *Env) conclusion(path string) {
 			e.say("  %s %s was felt by %s", f.Kind, f.Target, joined(f.Witnesses))
 		}
 	}
+	if s := r.Schedule; s != nil && len(s.Unfelt) > 0 {
+		e.say("  windows of the nemesis that nobody felt: %s of %d", listed(s.Unfelt), len(s.Windows))
+	}
 	e.say("verdict: claim %s %s (%.1f s, %d operations, knobs %s)", r.Claim.ID, concluded(r), r.Duration, r.Operations.Recorded, orNone(knobs))
 	e.say("  run it again: %s", r.Rerun)
+	if s := r.Schedule; s != nil && s.File != "" {
+		e.say("  follow its schedule: %s", s.Replay)
+		e.say("  shrink its schedule: %s", s.Shrink)
+	}
 	if path != "" {
 		e.say("  evidence: %s", path)
 	}

@@ -94,9 +94,13 @@ func (e *Env) Heal(faults ...*fault.Fault) {
 		if err := f.Heal(); err != nil {
 			e.fatal(evidence.Unhealed, "%s", err)
 		}
-		w := f.Window()
-		e.note("  ✚ %s after %s: %v", f.Undo, brief(w.To-w.From), f)
+		e.noteHeal(f)
 	}
+}
+
+func (e *Env) noteHeal(f *fault.Fault) {
+	w := f.Window()
+	e.note("  ✚ %s after %s: %v", f.Undo, brief(w.To-w.From), f)
 }
 
 // Witness shows who felt a fault that the Env cannot see in the operations of the clients on its link: the result, drawn from
@@ -149,7 +153,7 @@ func (e *Env) reading() {
 	e.mourn()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.proofs.lastHeal > e.proofs.lastWell {
+	if e.proofs.lastHeal > e.proofs.lastWell || e.run != nil && !e.run.isOver() {
 		e.proofs.rushed = true
 	}
 }
@@ -178,6 +182,9 @@ func (e *Env) judge() {
 	ops := e.recorder.History()
 	for _, f := range e.faults {
 		e.see(f, ops)
+		if e.run.windowOf(f) > 0 {
+			continue
+		}
 		if len(e.proofs.witnesses[f]) == 0 {
 			e.fail(evidence.Vacuous, "nobody felt %v%s", f, e.asked(f))
 		}
@@ -185,8 +192,15 @@ func (e *Env) judge() {
 			e.fail(evidence.Unhealed, "%v was not undone: call Heal, and Await what shows that the system is well", f)
 		}
 	}
+	if e.run != nil {
+		e.run.witnessed()
+		if complete && !e.run.isOver() {
+			e.fail(evidence.Unhealed, "the test ended while the nemesis was at work: Await its Ended, then what shows that the system is well")
+			return // and so its outcome was read
+		}
+	}
 	if complete && e.proofs.rushed {
-		e.fail(evidence.Unhealed, "the outcome was read before the system was seen to be well: after Heal, Await a condition that shows it")
+		e.fail(evidence.Unhealed, "the outcome was read before the system was seen to be well: after Heal, or the nemesis's end, Await a condition that shows it")
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -23,7 +22,11 @@ import (
 // finish ends the test's world: judge, heal, close, keep the logs of a failed test, remove everything, write the evidence.
 func (e *Env) finish() {
 	e.t.Helper()
-	if err := e.undeclared(); err != nil && !e.t.Failed() {
+	e.over = true
+	if e.run != nil {
+		e.run.stop()
+	}
+	if err := errors.Join(e.undeclared(), e.unfollowed()); err != nil && !e.t.Failed() {
 		e.fail(evidence.Broken, "%s", err)
 	}
 	e.troubled()
@@ -46,6 +49,14 @@ func (e *Env) finish() {
 		if len(e.record.Failures) == 0 {
 			e.record.Failures = append(e.record.Failures, evidence.Failure{Kind: evidence.TestFailed, At: ended.Seconds(), Message: "the test failed by a word that is not the harness's; see its output"})
 		}
+	}
+	if e.t.Failed() && e.record.Schedule != nil {
+		if err := e.keepSchedule(); err != nil {
+			e.t.Errorf("%s: %s", evidence.Broken, err)
+		}
+	}
+	if e.follows != nil {
+		e.record.Rerun = e.follows.Setting() + " " + e.record.Rerun
 	}
 	if e.rerun != nil {
 		e.record.Rerun = "ASSAY_KNOBS=" + strings.Join(e.rerun, ",") + " " + e.record.Rerun
@@ -70,7 +81,7 @@ func (e *Env) write() (string, error) {
 func (e *Env) tellFaults() {
 	for _, f := range e.faults {
 		w := f.Window()
-		r := evidence.Fault{Kind: f.Kind, Target: f.Target, Detail: f.Detail, From: w.From.Seconds(), Undo: f.Undo, Witnesses: e.proofs.witnesses[f]}
+		r := evidence.Fault{Kind: f.Kind, Target: f.Target, Detail: f.Detail, From: w.From.Seconds(), Undo: f.Undo, Witnesses: e.proofs.witnesses[f], Window: e.run.windowOf(f)}
 		if w.To != history.Open {
 			r.To = new(w.To.Seconds())
 		}
@@ -192,11 +203,7 @@ func caller(test string) (pkg, rerun string) {
 		last = plain // the linker escapes dots there
 	}
 	pkg = function[:slash] + strings.TrimSuffix(last, "_test")
-	var run []string
-	for part := range strings.SplitSeq(test, "/") {
-		run = append(run, "^"+regexp.QuoteMeta(part)+"$")
-	}
-	return pkg, fmt.Sprintf("go test -count=1 -v -run '%s' %s", strings.Join(run, "/"), pkg)
+	return pkg, evidence.Command(test, pkg)
 }
 
 // tools lists what takes part in a run and what version of it. A test binary does not carry the versions of its modules

@@ -19,9 +19,15 @@ func (e *Env) see(f *fault.Fault, ops history.History) {
 	}
 	window := f.Window()
 	ops = ops.Filter(func(op history.Operation) bool { return over[op.Client] })
+	var past []history.Window // of faults that were over before this one: what they held up is no measure for it
+	for _, other := range e.faults {
+		if w := other.Window(); w.To < window.From {
+			past = append(past, w)
+		}
+	}
 	usual := map[string]time.Duration{} // the longest that an operation of each kind took before the fault
 	for _, op := range ops {
-		if op.Outcome == history.OK && op.End < window.From {
+		if op.Outcome == history.OK && op.End < window.From && !slices.ContainsFunc(past, func(w history.Window) bool { return w.Overlaps(op) }) {
 			usual[op.Kind] = max(usual[op.Kind], op.End-op.Start)
 		}
 	}

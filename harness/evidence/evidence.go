@@ -63,6 +63,7 @@ type Record struct {
 	Links        []Link        `json:"links"`
 	Steps        []Step        `json:"steps"`
 	Faults       []Fault       `json:"faults"`
+	Schedule     *Followed     `json:"schedule,omitempty"` // of the nemesis, where there was one
 	Measurements []Measurement `json:"measurements"`
 	Checks       []Check       `json:"checks"`
 	Failures     []Failure     `json:"failures"`
@@ -119,6 +120,7 @@ type Fault struct {
 	To        *float64 `json:"to_s"` // null: never undone by the scenario
 	Undo      string   `json:"undo"` // how it was undone: "heal", "restart", "resume"
 	Witnesses []string `json:"witnesses"`
+	Window    int      `json:"window,omitempty"` // of the schedule, counted from 1; 0 for what the scenario did by itself
 }
 
 // Measurement is a figure and the interval that was predicted for it; a null bound is open.

@@ -23,27 +23,27 @@ func Write(dir string, r *Record) (path string, err error) {
 		return "", fmt.Errorf("evidence of claim %q: %w", r.Claim.ID, err)
 	}
 	folder := filepath.Join(dir, fileName(r.Run))
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return "", unwritable(r, folder, err)
+	path, err = publishAs(folder, fileName(r.Claim.ID), text)
+	if err != nil {
+		return "", fmt.Errorf("evidence of claim %q could not be written to %s (ASSAY_EVIDENCE moves it): %w", r.Claim.ID, folder, err)
 	}
-	claim := fileName(r.Claim.ID)
-	for n := 1; ; n++ {
-		name := claim + ".json"
-		if n > 1 {
-			name = fmt.Sprintf("%s.%d.json", claim, n)
-		}
-		path := filepath.Join(folder, name)
-		switch err := publish(path, append(text, '\n')); {
-		case err == nil:
-			return path, nil
-		case !errors.Is(err, fs.ErrExist):
-			return "", unwritable(r, folder, err)
-		}
-	}
+	return path, nil
 }
 
-func unwritable(r *Record, folder string, err error) error {
-	return fmt.Errorf("evidence of claim %q could not be written to %s (ASSAY_EVIDENCE moves it): %w", r.Claim.ID, folder, err)
+// publishAs makes folder/<name>.json appear, or <name>.2.json and so on where that is taken, and returns which.
+func publishAs(folder, name string, text []byte) (string, error) {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", err
+	}
+	for n := 1; ; n++ {
+		path := filepath.Join(folder, name+".json")
+		if n > 1 {
+			path = filepath.Join(folder, fmt.Sprintf("%s.%d.json", name, n))
+		}
+		if err := publish(path, append(text, '\n')); !errors.Is(err, fs.ErrExist) {
+			return path, err
+		}
+	}
 }
 
 // publish makes path appear with all of text in it, or returns fs.ErrExist where path is taken. Whoever wants to make a path
@@ -108,6 +108,8 @@ func Read(path string) (*Record, error) {
 	switch {
 	case kind.Schema == nil:
 		return nil, fmt.Errorf("%s is no evidence: it names no schema", path)
+	case *kind.Schema == ScheduleSchema:
+		return nil, fmt.Errorf("%s %w", path, errSchedule)
 	case *kind.Schema != Schema:
 		return nil, fmt.Errorf("%s follows the schema %q; this version of assay reads %q", path, *kind.Schema, Schema)
 	}
@@ -122,7 +124,7 @@ func Read(path string) (*Record, error) {
 }
 
 // Load returns the records of one run's folder in the order in which they started, and one error for each file that Read
-// refuses.
+// refuses and that is not a schedule, since those lie beside.
 func Load(dir string) ([]*Record, []error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -136,6 +138,9 @@ func Load(dir string) ([]*Record, []error) {
 			continue
 		}
 		r, err := Read(filepath.Join(dir, e.Name()))
+		if errors.Is(err, errSchedule) {
+			continue
+		}
 		if err != nil {
 			bad = append(bad, err)
 			continue

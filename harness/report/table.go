@@ -237,6 +237,10 @@ func reasons(r *row, width int, paint func(code, s string) string) string {
 	if r.shown.Rerun != "" {
 		out.WriteString(indent + "again: " + line(r.shown.Rerun) + "\n")
 	}
+	if s := r.shown.Schedule; s != nil && s.Replay != "" {
+		out.WriteString(indent + "its schedule again: " + line(s.Replay) + "\n")
+		out.WriteString(indent + "its schedule, shrunk: " + line(s.Shrink) + "\n")
+	}
 	return out.String()
 }
 

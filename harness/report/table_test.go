@@ -99,10 +99,17 @@ func TestTable(t *testing.T) {
 	onlyIf.Verdict, refuted.Verdict, cannot.Verdict = evidence.OnlyIf, evidence.Refuted, evidence.NotProvable
 	cannot.Claim.ID, cannot.Unprovable = "12.5", "a power cut cannot be had here: the engine gives no loop devices, because it is rootless; run it on one that does"
 
+	stormy := failed()
+	stormy.Schedule = &evidence.Followed{
+		Replay: "ASSAY_SCHEDULE=/tmp/12.1.schedule.json go test -run '^TestAtLeastOnceDelivery$' -v ./scenarios/messaging",
+		Shrink: "go run ./harness/cmd/assay shrink /tmp/12.1.schedule.json",
+	}
+
 	for name, records := range map[string][]*evidence.Record{
 		"verdicts":     {onlyIf, refuted, cannot},
 		"holds":        {replica(), delivery()},
 		"failed":       {failed(), replica()},
+		"schedule":     {stormy},
 		"nothing":      nil,
 		"no_figures":   {bare},
 		"wide_unicode": {wide},
@@ -115,7 +122,7 @@ func TestTable(t *testing.T) {
 			got := report.Table(records, known, 100, false)
 			assert.NotContains(t, got, "\x1b")
 			for l := range strings.Lines(got) {
-				if !strings.Contains(l, "again: ") {
+				if !strings.Contains(l, "again: ") && !strings.Contains(l, "shrunk: ") {
 					assert.LessOrEqual(t, ansi.StringWidth(strings.TrimRight(l, "\n")), 100, l)
 				}
 			}

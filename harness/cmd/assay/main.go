@@ -1,8 +1,9 @@
 // Assay is the command beside the tests: it lists the claims, reports what a run has shown, builds images ahead of time,
-// cleans up, and puts the tests themselves to the test. `assay help` has the details.
+// cleans up, puts the tests themselves to the test, and makes the schedules of failed ones smaller. `assay help` has the details.
 //
 // The room is for the command line. What it can do is done elsewhere: claims are found in harness/claims, evidence is drawn in
-// harness/report, and harness/engine speaks to the engine. Only the judge of sabotage lives here, since nobody else asks it.
+// harness/report, and harness/engine speaks to the engine. Only the judge of sabotage lives here, and the runs under smaller
+// schedules, since nobody else asks for them.
 package main
 
 import (
@@ -68,6 +69,7 @@ func commands() []command {
 		{"images", "", "build all images ahead of time", prepareImages},
 		{"clean", "[-all]", "remove what dead or kept tests left in the engine", prepareClean},
 		{"sabotage", "[packages]", "run the tests with faults that do nothing: every claim with a fault must fail because of it", prepareSabotage},
+		{"shrink", "[-k 2] [-n 3] [-budget 10m] file", "find the few windows of a failed test's schedule under which it fails with the same kind of failure", prepareShrink},
 		{"help", "[command]", "explain a command, or all of them and the settings", prepareHelp},
 	}
 }

@@ -48,6 +48,12 @@ var All = []Setting{
 		Example: "ASSAY_EVIDENCE=/tmp/evidence",
 	},
 	{
+		Name:    "ASSAY_SCHEDULE",
+		Means:   "the file of a schedule for the nemesis to follow, such as a failed test has left; a relative one counts from the module's root (see `assay shrink`)",
+		Default: "the nemesis draws its schedule from the seed",
+		Example: "ASSAY_SCHEDULE=/tmp/9.3.schedule.json",
+	},
+	{
 		Name:    "ASSAY_SABOTAGE",
 		Means:   "\"faults\" makes every injection do nothing, so that every scenario with a fault must fail (see `assay sabotage`)",
 		Default: "nothing is sabotaged",

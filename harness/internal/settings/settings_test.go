@@ -9,7 +9,7 @@ import (
 )
 
 func TestUnknown(t *testing.T) {
-	const tail = "\nthe settings are ASSAY_SEED, ASSAY_KNOBS, ASSAY_EVIDENCE, ASSAY_SABOTAGE, ASSAY_REQUIRE_ALL, ASSAY_KEEP, ASSAY_IMAGE_<NAME>, " +
+	const tail = "\nthe settings are ASSAY_SEED, ASSAY_KNOBS, ASSAY_EVIDENCE, ASSAY_SCHEDULE, ASSAY_SABOTAGE, ASSAY_REQUIRE_ALL, ASSAY_KEEP, ASSAY_IMAGE_<NAME>, " +
 		"ASSAY_DEBIAN_MIRROR (`assay help` explains them)"
 	for name, c := range map[string]struct {
 		environ []string

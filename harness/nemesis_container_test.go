@@ -1,0 +1,121 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"assay/harness/check"
+	"assay/harness/fault"
+)
+
+// everything is all that can be done to a link and a node.
+func everything(link *Link, node *Node, least, most time.Duration) []Action {
+	way := func(inject func(fault.Direction) *fault.Fault) func(*Draw) []Injection {
+		return func(d *Draw) []Injection {
+			which := Pick(d, "way", fault.ClientToServer, fault.ServerToClient, fault.Both)
+			return []Injection{func() *fault.Fault { return inject(which) }}
+		}
+	}
+	return []Action{
+		Does("sever", link.Sever),
+		Draws("drop", way(link.Drop)),
+		Draws("delay", func(d *Draw) []Injection {
+			by := d.Duration("by", least, most)
+			return way(func(which fault.Direction) *fault.Fault { return link.Delay(which, by) })(d)
+		}),
+		Does("pause", node.Pause),
+		Does("kill", node.Kill),
+	}
+}
+
+func TestNemesisOnAServer(t *testing.T) {
+	t.Setenv("ASSAY_SEED", "5") // under which it does each of the five
+	r := withEngine(t, func(e *Env) {
+		server := e.Start(small("server"))
+		server.Ready()
+		link := e.Link("clients", server)
+		client := e.Client("client", link)
+		reach := func() error { return get(client, link) }
+		for range 5 {
+			require.NoError(t, reach())
+		}
+		e.Calm(good)
+		work := e.Workload(10*time.Millisecond, func(context.Context) { _ = reach() })
+		work.Run()
+		run := e.Nemesis(everything(link, server, 400*ms, 500*ms)...).
+			Over(Plan{Over: 8500 * ms, Shortest: 1200 * ms, Longest: 1500 * ms, Rest: 200 * ms})
+		e.Await(time.Minute, "the nemesis is at its end", run.Ended)
+		e.Await(10*time.Second, "the server is back", server.Answers, reach)
+		work.Rest()
+		proven(e)
+	})
+	require.Empty(t, r.errors)
+	rec := r.record(t)
+	require.Len(t, rec.Faults, len(rec.Schedule.Windows))
+	felt := map[string]int{}
+	for i, f := range rec.Faults {
+		require.NotNil(t, f.To)
+		require.Equal(t, rec.Schedule.Windows[i].Fault, f.Kind)
+		if i > 0 {
+			require.GreaterOrEqual(t, f.From, *rec.Faults[i-1].To)
+		}
+		if len(f.Witnesses) > 0 {
+			felt[f.Kind]++
+		}
+	}
+	require.Len(t, felt, 5, "each of the five was felt: %v", felt)
+}
+
+// remember has the server store a name, which it does in memory.
+func remember(l *Link, name string) error {
+	body := fmt.Sprintf(`{"name": %q, "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}`, name)
+	resp, err := http.Post("http://"+l.Address()+"/proxies", "application/json", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		text, _ := io.ReadAll(resp.Body)
+		return fmt.Errorf("POST /proxies: %s: %s", resp.Status, text)
+	}
+	return nil
+}
+
+// The test that `assay shrink` is tried on: its server keeps what it has acknowledged in memory only, and so forgets it when
+// it is killed, and under no other fault. It is run by the command's test, in a process of its own.
+func TestForgetfulServer(t *testing.T) {
+	if os.Getenv("HARNESS_TEST_CHILD") == "" {
+		t.Skip("it fails, as the test of `assay shrink` wants")
+	}
+	e := New(t, Claim{ID: "test", Says: "what the server has acknowledged is there"})
+	server := e.Start(small("server"))
+	server.Ready()
+	link := e.Link("clients", server)
+	client := e.Client("client", link)
+	reach := func() error { return get(client, link) }
+	e.Check(remember(link, "order"), "store an order")
+	e.Check(reach(), "reach the server")
+	e.Calm(good)
+
+	e.Step("storm")
+	work := e.Workload(5*time.Millisecond, func(context.Context) { _ = reach() })
+	work.Run()
+	run := e.Nemesis(everything(link, server, 50*ms, 100*ms)...).
+		Over(Plan{Over: 1500 * ms, Shortest: 150 * ms, Longest: 300 * ms, Rest: 50 * ms})
+	e.Await(time.Minute, "the nemesis is at its end", run.Ended)
+	e.Await(10*time.Second, "the server is back", server.Answers, reach)
+	work.Rest()
+
+	e.Step("verdict")
+	err := RespondsHTTP("/proxies/order")(e.Context(), link.Address())
+	e.Holds("nothing is lost", check.That("nothing is lost", err == nil, "the order: %v", err))
+	e.Breaks("nothing is lost", "the control", bad)
+}
