@@ -97,8 +97,17 @@ type Env struct {
 
 // death is a container that ended though nobody killed it.
 type death struct {
-	node *Node
-	code int64
+	node        *Node
+	code        int64
+	outOfMemory bool // the kernel killed it
+}
+
+func (d death) String() string {
+	how := ""
+	if d.outOfMemory {
+		how = ", killed by the kernel for want of memory"
+	}
+	return fmt.Sprintf("container %s ended by itself with status %d%s", d.node.Name, d.code, how)
 }
 
 // trouble is why something in the background could not go on.
@@ -305,7 +314,7 @@ func (e *Env) troubled() bool {
 	e.deaths, e.troubles = nil, nil
 	e.mu.Unlock()
 	for _, d := range deaths {
-		e.fail(evidence.Died, "container %s ended by itself with status %d\n%s", d.node.Name, d.code, d.node.tail())
+		e.fail(evidence.Died, "%v\n%s", d, d.node.tail())
 	}
 	for _, t := range troubles {
 		if _, cannot := errors.AsType[*unprovable.Error](t.err); cannot && !e.over {

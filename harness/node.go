@@ -43,6 +43,8 @@ type Container struct {
 	Processes    int64             // limit of processes and threads, engine.DefaultProcesses by default
 	Capabilities []string          // the only ones it has, none by default
 	Mesh         *Mesh             // of which it is a member, if any; its Name is the member's
+	// Skewable prepares the node for Skew: its image must have the library of fixtures/images/redis/clock.c.
+	Skewable bool
 	// Ready makes one round trip of the server's protocol with the main port at address; nil when it went well. It is called
 	// again until then. A TCP connect is no such round trip: the engine accepts before the server listens.
 	Ready func(ctx context.Context, address string) error
@@ -96,6 +98,10 @@ type Node struct {
 	direct    *Link
 
 	expected atomic.Bool // a fault took it down, or the test is over
+
+	squeezed atomic.Bool  // a Squeeze is in force
+	relieved atomic.Int64 // when the last one was healed, on the Env's clock
+	ended    atomic.Bool  // the kernel has ended it for want of memory
 }
 
 // Server is a node, or a fixture built on one.
@@ -166,6 +172,7 @@ func (n *Node) start(ctx context.Context) error {
 		Name: n.spec.Name, Image: built.Ref, Entrypoint: n.spec.Entrypoint, Command: n.spec.Command, Environment: n.spec.Environment,
 		Ports: n.spec.Ports, Files: n.spec.Files, Memory: n.spec.Memory, Processes: n.spec.Processes, Capabilities: n.spec.Capabilities,
 		Aliases: n.places[0].Aliases, Also: n.places[1:],
+		Skewable: n.spec.Skewable,
 	})
 	if err != nil {
 		return err
@@ -189,12 +196,12 @@ func (n *Node) await(ctx context.Context) error {
 	last := errors.New("it was never asked")
 	for {
 		if err := n.attempt(ctx, n.spec.Ready); err == nil {
-			break
+			return n.container.Skewed(ctx)
 		} else if ctx.Err() == nil {
 			last = err
 		}
 		if d, ok := n.death(); ok {
-			return endedEarly{fmt.Errorf("container %s ended by itself with status %d before it was ready\n%s", n.Name, d.code, n.tail())}
+			return endedEarly{fmt.Errorf("%v before it was ready\n%s", d, n.tail())}
 		}
 		select {
 		case <-ctx.Done():
@@ -202,7 +209,6 @@ func (n *Node) await(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
-	return nil
 }
 
 // elsewhere guesses at the one reason for a refusal that lies outside of the container.
@@ -311,10 +317,38 @@ func (n *Node) watch() {
 		if err != nil || n.expected.Load() {
 			return
 		}
+		outOfMemory, err := n.container.OutOfMemory(n.env.watching)
+		outOfMemory = err == nil && outOfMemory && code == 128+int64(syscall.SIGKILL) // else another process was killed, and this one went on
+		if outOfMemory && n.wasSqueezed() {
+			n.container.Down()
+			if err := n.unreachable(); err != nil {
+				n.env.trouble(evidence.Broken, err)
+			}
+			n.ended.Store(true)
+			return
+		}
 		n.env.mu.Lock()
 		defer n.env.mu.Unlock()
-		n.env.deaths = append(n.env.deaths, death{n, code})
+		n.env.deaths = append(n.env.deaths, death{n, code, outOfMemory})
 	})
+}
+
+// noticing is how long it may take until the engine has noticed the end of a container.
+const noticing = 2 * time.Second
+
+// wasSqueezed tells whether a Squeeze can be what a container ended of, whose end was noticed now.
+func (n *Node) wasSqueezed() bool {
+	relieved := n.relieved.Load()
+	return n.squeezed.Load() || relieved > 0 && n.env.Now()-time.Duration(relieved) < noticing
+}
+
+// OutOfMemory is the condition that the kernel has ended the node for want of memory, as the engine tells, while it was
+// squeezed. Then Restart starts it again.
+func (n *Node) OutOfMemory() error {
+	if n.ended.Load() {
+		return nil
+	}
+	return fmt.Errorf("%s runs on", n.Name)
 }
 
 // endedEarly is the error of a server that ended while it was waited for.
@@ -373,6 +407,7 @@ func (m machine) Start(ctx context.Context) error {
 		return err
 	}
 	m.n.expected.Store(false)
+	m.n.ended.Store(false)
 	m.n.watch()
 	return m.n.retarget()
 }
@@ -385,6 +420,36 @@ func (m machine) Pause(ctx context.Context) error {
 }
 
 func (m machine) Unpause(ctx context.Context) error { return m.n.container.Unpause(ctx) }
+
+func (m machine) Processors(ctx context.Context, quota, period time.Duration) error {
+	if err := m.ready(); err != nil {
+		return err
+	}
+	return m.n.container.Processors(ctx, quota, period)
+}
+
+func (m machine) Memory(ctx context.Context, bytes int64) error {
+	if err := m.ready(); err != nil {
+		return err
+	}
+	if bytes > 0 {
+		m.n.squeezed.Store(true) // before it can be felt
+		return m.n.container.Memory(ctx, bytes)
+	}
+	err := m.n.container.Memory(ctx, 0)
+	m.n.relieved.Store(int64(m.n.env.Now()))
+	m.n.squeezed.Store(false)
+	return err
+}
+
+func (m machine) Clock(ctx context.Context, ahead time.Duration) error {
+	if err := m.ready(); err != nil {
+		return err
+	}
+	return m.n.container.Clock(ctx, ahead)
+}
+
+func (m machine) Ended() bool { return m.n.ended.Load() }
 
 func (m machine) ready() error {
 	<-m.n.up

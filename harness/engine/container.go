@@ -37,6 +37,7 @@ type Spec struct {
 	Capabilities []string          // the only capabilities it has, e.g. "NET_ADMIN"; none by default
 	Aliases      []string          // further names on the network
 	Also         []Place           // further networks
+	Skewable     bool              // its clock can be set apart from the others' (Clock)
 	// NetworkOf is the container whose network stack it shares, in place of one of its own: it publishes no ports, and its
 	// name is unknown to others. When that one is started again, it has another stack, and so must this one be started again.
 	NetworkOf *Container
@@ -64,10 +65,18 @@ type Container struct {
 	c      testcontainers.Container
 	gone   func()
 
+	skewable bool
+
 	mu        sync.Mutex
 	ports     map[int]string        // container port → address on this machine; changes with every start, nil while it is killed
 	addresses map[string]netip.Addr // network's name → its own address there, as of the last start
 	ended     bool                  // it was over before its ports could be asked for
+	hand      *hand                 // nil where there is none
+
+	limiting sync.Mutex // guards those below
+	made     limits     // what it was made with
+	limits   limits     // what it has now
+	unknown  bool       // the engine does not know of them yet
 }
 
 // makeLimit bounds the making of a container or a network. Making is not given up when a test ends in the middle of it: the
@@ -91,7 +100,7 @@ func (e *Engine) Run(ctx context.Context, n *Network, spec Spec) (*Container, er
 		}
 		return nil, fmt.Errorf("create container %s from %s: %w", spec.Name, spec.Image, explain(err))
 	}
-	c := &Container{Name: spec.Name, engine: e, id: tc.GetContainerID(), c: tc, gone: gone}
+	c := &Container{Name: spec.Name, engine: e, id: tc.GetContainerID(), c: tc, gone: gone, skewable: spec.Skewable}
 	if err == nil {
 		err = n.Made()
 	}
@@ -121,6 +130,9 @@ func request(n *Network, spec Spec, labels map[string]string) testcontainers.Con
 	}
 	for _, path := range slices.Sorted(maps.Keys(spec.Files)) {
 		r.Files = append(r.Files, testcontainers.ContainerFile{Reader: bytes.NewReader(spec.Files[path]), ContainerFilePath: path, FileMode: 0o644})
+	}
+	if spec.Skewable {
+		skewable(&r)
 	}
 	shares := spec.NetworkOf
 	if shares != nil {
@@ -184,6 +196,14 @@ func (c *Container) join(ctx context.Context, p Place) error {
 
 // Start starts the container, the first time or after Kill. Its ports on this machine are others than before.
 func (c *Container) Start(ctx context.Context) error {
+	c.limiting.Lock()
+	defer c.limiting.Unlock()
+	if c.unknown {
+		if err := c.update(ctx, c.limits); err != nil {
+			return fmt.Errorf("set its limits: %w", err)
+		}
+		c.unknown = false
+	}
 	if _, err := c.engine.cli.ContainerStart(ctx, c.id, client.ContainerStartOptions{}); err != nil {
 		return fmt.Errorf("start: %w", explain(err))
 	}
@@ -201,10 +221,15 @@ func (c *Container) Start(ctx context.Context) error {
 	for name, on := range inspect.Container.NetworkSettings.Networks {
 		addresses[name] = on.IPAddress
 	}
+	if c.made == (limits{}) {
+		c.made = limitsOf(inspect.Container.HostConfig.Resources)
+		c.limits = c.made
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ports, c.addresses, c.ImageID = ports, addresses, inspect.Container.Image
 	c.ended = !inspect.Container.State.Running
+	c.hand = grasp(c.id, inspect.Container.State.Pid)
 	return nil
 }
 
@@ -242,25 +267,39 @@ func (c *Container) On(n *Network) (netip.Addr, error) {
 
 // Kill ends the container's processes with SIGKILL, and returns when they have ended.
 func (c *Container) Kill(ctx context.Context) error {
-	if _, err := c.engine.cli.ContainerKill(ctx, c.id, client.ContainerKillOptions{Signal: "SIGKILL"}); err != nil {
+	if h := c.hold(); h != nil {
+		if err := h.kill(); err != nil && !ended(err) {
+			return fmt.Errorf("kill: %w", err)
+		}
+	} else if _, err := c.engine.cli.ContainerKill(ctx, c.id, client.ContainerKillOptions{Signal: "SIGKILL"}); err != nil {
 		return fmt.Errorf("kill: %w", err)
 	}
-	// From now on they are the engine's to give to others.
-	c.mu.Lock()
-	c.ports = nil
-	c.mu.Unlock()
+	c.Down()
 	_, err := c.Exited(ctx)
 	return err
 }
 
+// Down notes that the container's processes have ended: from now on its ports are the engine's to give to others.
+func (c *Container) Down() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ports, c.hand = nil, nil
+}
+
 // Pause freezes the container's processes (the cgroup freezer): connections stay open, nothing answers.
 func (c *Container) Pause(ctx context.Context) error {
+	if h := c.hold(); h != nil {
+		return h.freeze(ctx, true)
+	}
 	_, err := c.engine.cli.ContainerPause(ctx, c.id, client.ContainerPauseOptions{})
 	return err
 }
 
 // Unpause lets them run on.
 func (c *Container) Unpause(ctx context.Context) error {
+	if h := c.hold(); h != nil {
+		return h.freeze(ctx, false)
+	}
 	_, err := c.engine.cli.ContainerUnpause(ctx, c.id, client.ContainerUnpauseOptions{})
 	return err
 }

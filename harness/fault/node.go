@@ -13,12 +13,27 @@ type Machine interface {
 	Start(context.Context) error
 	Pause(context.Context) error
 	Unpause(context.Context) error
+	// Processors limits its threads together to quota of processor time in each period; to what it had at first where both are 0.
+	Processors(ctx context.Context, quota, period time.Duration) error
+	// Memory limits it to so many bytes; to what it had at first where 0.
+	Memory(ctx context.Context, bytes int64) error
+	// Clock sets how far the time of day that it sees is ahead of the true one.
+	Clock(ctx context.Context, ahead time.Duration) error
+	// Ended tells whether the kernel has ended it for want of memory under a limit of Memory, and it was not started since.
+	Ended() bool
 }
 
 // machineLimit bounds one call to the engine.
 const machineLimit = 30 * time.Second
 
-// Node is a part of the system that can be killed and frozen.
+// Node is a part of the system that can be killed and frozen, starved of processor time and of memory, and shown a wrong time.
+//
+// A kill and a pause exclude each other; the others may be in force beside them and beside each other. A node that is killed
+// and started again while it is starved, squeezed or skewed, is so after its start.
+//
+// How soon a fault is felt: where this process may write to the container's control groups and signal its processes (on the
+// engine's machine as root, or as the user of a rootless engine), it does what the engine would have done, in less than 1 ms.
+// Elsewhere the engine does it, which starts a program for each call: measured 40 to 60 ms, the slowest of 100 up to 150 ms.
 type Node struct {
 	Name string
 
@@ -26,48 +41,129 @@ type Node struct {
 	machine Machine
 
 	mu   sync.Mutex
-	last *Fault // the latest kill or pause
+	last map[string]*Fault // the latest of each sort; a kill and a pause are of one
 }
 
 // NewNode returns the node of that name in the scene.
 func NewNode(scene *Scene, name string, m Machine) *Node {
-	return &Node{Name: name, scene: scene, machine: m}
+	return &Node{Name: name, scene: scene, machine: m, last: map[string]*Fault{}}
 }
 
 // Kill ends the node's processes with SIGKILL: no handler runs, connections are closed by the kernel. What the processes had
 // written to files stays, also what they had not synced: the page cache survives, so this is a crash of a process and not a
 // power cut. The undo is Restart.
 func (n *Node) Kill() *Fault {
-	return n.fault("kill", "restart", n.machine.Kill, n.machine.Start)
+	return n.fault(down, &Fault{Kind: "kill", Undo: "restart"}, n.machine.Kill, n.machine.Start)
 }
 
 // Pause freezes the node's processes: connections stay open and nothing answers, as in a long garbage collection or a
 // suspended virtual machine. The kernel still acknowledges what arrives until its buffers are full. The undo is Resume.
 func (n *Node) Pause() *Fault {
-	return n.fault("pause", "resume", n.machine.Pause, n.machine.Unpause)
+	return n.fault(down, &Fault{Kind: "pause", Undo: "resume"}, n.machine.Pause, n.machine.Unpause)
 }
 
-// Restart starts a killed node again, with its files as they were. It returns when the processes run; whether the server in
-// it is ready is for a condition to await.
-func (n *Node) Restart() { n.heal("kill") }
+// What the kernel takes: no quota below 1 ms, no period above 1 s (Documentation/scheduler/sched-bwc.rst).
+const (
+	leastQuota    = time.Millisecond
+	longestPeriod = time.Second
+)
+
+// starvingPeriod is short, so that a starved node is seen to be slow at once and not only when a tenth of a second is over.
+const starvingPeriod = 10 * time.Millisecond
+
+// Starve leaves the node so many processors' worth of time, 0.1 say, at least 0.001: a container with a tight limit, or a
+// virtual machine on a host that has promised too much. The kernel (CFS bandwidth control) lets all its threads together run
+// for that share of each period of 10 ms (longer ones for less than 0.1 processors, since a quota is no less than 1 ms). When
+// it is used up, all of them stand still until the period is over.
+//
+// So it is no slower processor: what needs less than its quota in a period is as fast as ever, and what needs more stalls in
+// steps of up to a period. Nor is it contention: caches stay warm, and the kernel goes on sending and acknowledging for the
+// node. Heal gives it back what it had.
+func (n *Node) Starve(processors float64) *Fault {
+	least := float64(leastQuota) / float64(longestPeriod)
+	f := &Fault{Kind: "starve", Detail: fmt.Sprintf("to %v processors", processors), Undo: "heal"}
+	if !(processors >= least && processors <= 1<<10) { // not a number neither
+		f.Target = n.Name
+		n.scene.Fatal(fmt.Errorf("inject %s: leave it at least %v processors", f, least))
+	}
+	period := starvingPeriod
+	if float64(period)*processors < float64(leastQuota) {
+		period = min(longestPeriod, time.Duration(float64(leastQuota)/processors).Round(time.Microsecond))
+	}
+	quota := max(leastQuota, time.Duration(float64(period)*processors).Round(time.Microsecond))
+	f.Delay = max(0, period-quota)
+	return n.fault("starve", f,
+		func(ctx context.Context) error { return n.machine.Processors(ctx, quota, period) },
+		func(ctx context.Context) error { return n.machine.Processors(ctx, 0, 0) })
+}
+
+// Squeeze leaves the node so many bytes of memory, without swap: what its processes have touched of their own, the page cache
+// of the files that they read and write, and what the kernel holds for them. Page cache is taken back first, so a node may be
+// slow before it is in need. A process that needs more than there is gets killed by the kernel (the OOM killer), at once and
+// without a handler. If that is the one that the container was started with, the node is down: Env does not take that for a
+// crash of its own, a fixture sees it with Env's OutOfMemory, and Restart starts it again, under the limit that holds then.
+//
+// It is no machine that runs out of memory: other nodes have theirs, nothing is swapped, and no allocation is refused (it is
+// the use that kills). A node that holds more already than it is left with, and more than can be taken back, is killed at once
+// where the kernel has control groups of version 2; version 1 refuses such a limit, and that ends the test. Squeeze to more
+// than it holds and let it grow: that is the same on both. Heal gives back the limit that it had.
+func (n *Node) Squeeze(bytes int64) *Fault {
+	return n.fault("squeeze", &Fault{Kind: "squeeze", Detail: fmt.Sprintf("to %.3g MiB", float64(bytes)/(1<<20)), Undo: "heal"},
+		func(ctx context.Context) error { return n.machine.Memory(ctx, bytes) },
+		func(ctx context.Context) error { return n.machine.Memory(ctx, 0) })
+}
+
+// Skew puts the time of day that the node sees ahead by so much, or back where it is negative, in one step: as NTP steps a
+// clock that was wrong, or as an administrator does. The node must have been started with harness.Container.Skewable.
+//
+// Containers share the kernel's clock, so it is the C library's answer that is changed: clock_gettime (CLOCK_REALTIME),
+// gettimeofday and time. A program that asks the kernel itself, as every statically linked one does and so every Go server, cannot
+// be skewed, and a claim that wants it is not provable. Not skewed are the monotonic clock (no step touches that on a real
+// machine), times of files, and waits until a time of day. A clock that drifts is not modelled. Heal sets it right.
+func (n *Node) Skew(ahead time.Duration) *Fault {
+	return n.fault("skew", &Fault{Kind: "skew", Detail: fmt.Sprintf("by %v", ahead), Undo: "heal"},
+		func(ctx context.Context) error { return n.machine.Clock(ctx, ahead) },
+		func(ctx context.Context) error { return n.machine.Clock(ctx, 0) })
+}
+
+// Restart starts a killed node again, or one that a Squeeze has ended, with its files as they were. It returns when the
+// processes run; whether the server in it is ready is for a condition to await.
+func (n *Node) Restart() {
+	if !n.machine.Ended() {
+		n.heal("kill")
+		return
+	}
+	if err := limited(n.machine.Start)(); err != nil {
+		n.scene.Fatal(fmt.Errorf("restart of %s: %w", n.Name, err))
+	}
+}
 
 // Resume lets a paused node run on.
 func (n *Node) Resume() { n.heal("pause") }
 
-func (n *Node) fault(kind, undo string, do, undoing func(context.Context) error) *Fault {
+// down is the sort of faults of which one takes the node down.
+const down = "down"
+
+func (n *Node) fault(sort string, f *Fault, do, undoing func(context.Context) error) *Fault {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	f := &Fault{Kind: kind, Target: n.Name, Undo: undo}
-	if n.last != nil && !n.last.isHealed() {
-		n.scene.Fatal(fmt.Errorf("inject %s: the node is down already (%s); heal that first", f, n.last.Kind))
+	f.Target = n.Name
+	if last := n.last[sort]; last != nil && !last.isHealed() {
+		if sort == down {
+			n.scene.Fatal(fmt.Errorf("inject %s: the node is down already (%s); heal that first", f, last.Kind))
+		}
+		n.scene.Fatal(fmt.Errorf("inject %s: there is already %s; heal that first", f, last))
 	}
-	n.last = n.scene.inject(f, limited(do), limited(undoing))
+	if sort == down && n.machine.Ended() {
+		n.scene.Fatal(fmt.Errorf("inject %s: the node is down already (it was squeezed, and the kernel has ended it); Restart it first", f))
+	}
+	n.last[sort] = n.scene.inject(f, limited(do), limited(undoing))
 	return f
 }
 
 func (n *Node) heal(kind string) {
 	n.mu.Lock()
-	f := n.last
+	f := n.last[down]
 	n.mu.Unlock()
 	if f == nil || f.Kind != kind || f.isHealed() {
 		n.scene.Fatal(fmt.Errorf("%s is not down by a %s, so there is nothing to undo", n.Name, kind))

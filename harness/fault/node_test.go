@@ -3,7 +3,10 @@ package fault
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -12,8 +15,9 @@ import (
 
 // puppet is a machine that remembers what was done to it.
 type puppet struct {
-	done []string
-	err  error
+	done  []string
+	err   error
+	ended bool
 }
 
 func (p *puppet) do(ctx context.Context, what string) error {
@@ -28,6 +32,17 @@ func (p *puppet) Kill(ctx context.Context) error    { return p.do(ctx, "kill") }
 func (p *puppet) Start(ctx context.Context) error   { return p.do(ctx, "start") }
 func (p *puppet) Pause(ctx context.Context) error   { return p.do(ctx, "pause") }
 func (p *puppet) Unpause(ctx context.Context) error { return p.do(ctx, "unpause") }
+
+func (p *puppet) Processors(ctx context.Context, quota, period time.Duration) error {
+	return p.do(ctx, fmt.Sprintf("%v in %v", quota, period))
+}
+func (p *puppet) Memory(ctx context.Context, bytes int64) error {
+	return p.do(ctx, fmt.Sprintf("%d bytes", bytes))
+}
+func (p *puppet) Clock(ctx context.Context, ahead time.Duration) error {
+	return p.do(ctx, fmt.Sprintf("%v ahead", ahead))
+}
+func (p *puppet) Ended() bool { return p.ended }
 
 func TestNodeIsKilledAndFrozenAndComesBack(t *testing.T) {
 	st, m := newScene(), &puppet{}
@@ -88,7 +103,65 @@ func TestSabotagedNodeIsLeftAlone(t *testing.T) {
 	n.Resume()
 	heal(t, n.Kill())
 	n.Kill()
+	heal(t, n.Starve(0.1))
+	heal(t, n.Squeeze(1))
+	heal(t, n.Skew(1))
 	assert.Empty(t, m.done)
-	assert.Len(t, st.injected, 4)
-	assert.Len(t, st.healed, 3)
+	assert.Len(t, st.injected, 7)
+	assert.Len(t, st.healed, 6)
+}
+
+func TestNodeIsStarvedSqueezedAndSkewedBesideAKill(t *testing.T) {
+	st, m := newScene(), &puppet{}
+	n := NewNode(st.Scene, "cache", m)
+	starved, squeezed, skewed := n.Starve(0.25), n.Squeeze(24<<20), n.Skew(-2*time.Second)
+	assert.Equal(t, "starve to 0.25 processors on cache", starved.String())
+	assert.Equal(t, 7500*time.Microsecond, starved.Delay, "the longest that it stands still")
+	assert.Equal(t, "squeeze to 24 MiB on cache", squeezed.String())
+	assert.Equal(t, "skew by -2s on cache", skewed.String())
+	n.Kill()
+	assert.EqualError(t, fatal(t, func() { n.Starve(1) }), "inject starve to 1 processors on cache: there is already starve to 0.25 processors on cache; heal that first")
+	assert.EqualError(t, fatal(t, func() { n.Squeeze(1) }), "inject squeeze to 9.54e-07 MiB on cache: there is already squeeze to 24 MiB on cache; heal that first")
+	assert.EqualError(t, fatal(t, func() { n.Skew(1) }), "inject skew by 1ns on cache: there is already skew by -2s on cache; heal that first")
+	n.Restart()
+	for _, f := range []*Fault{starved, squeezed, skewed} {
+		assert.Equal(t, "heal", f.Undo)
+		heal(t, f)
+	}
+	heal(t, n.Starve(1.5))
+	assert.Equal(t, []string{
+		"2.5ms in 10ms", "25165824 bytes", "-2s ahead", "kill", "start", "0s in 0s", "0 bytes", "0s ahead", "15ms in 10ms", "0s in 0s",
+	}, m.done)
+}
+
+func TestStarvingStaysWithinWhatTheKernelTakes(t *testing.T) {
+	for processors, want := range map[float64]string{0.1: "1ms in 10ms", 0.05: "1ms in 20ms", 0.003: "1ms in 333.333ms", 0.001: "1ms in 1s", 2: "20ms in 10ms"} {
+		m := &puppet{}
+		NewNode(newScene().Scene, "cache", m).Starve(processors)
+		assert.Equal(t, []string{want}, m.done)
+	}
+	for _, none := range []float64{0, -1, 0.0009, math.NaN(), math.Inf(1)} {
+		m := &puppet{}
+		n := NewNode(newScene().Scene, "cache", m)
+		assert.ErrorContains(t, fatal(t, func() { n.Starve(none) }), "processors on cache: leave it at least 0.001 processors")
+		assert.Empty(t, m.done)
+	}
+}
+
+func TestNodeThatASqueezeHasEndedIsRestarted(t *testing.T) {
+	st, m := newScene(), &puppet{}
+	n := NewNode(st.Scene, "cache", m)
+	squeezed := n.Squeeze(24 << 20)
+	m.ended = true
+	const down = "the node is down already (it was squeezed, and the kernel has ended it); Restart it first"
+	assert.EqualError(t, fatal(t, func() { n.Kill() }), "inject kill on cache: "+down)
+	assert.EqualError(t, fatal(t, func() { n.Pause() }), "inject pause on cache: "+down)
+	heal(t, squeezed)
+	n.Restart()
+	m.ended = false
+	heal(t, n.Kill())
+	assert.Equal(t, []string{"25165824 bytes", "0 bytes", "start", "kill", "start"}, m.done)
+
+	m.ended, m.err = true, errors.New("no space left on device")
+	assert.EqualError(t, fatal(t, n.Restart), "restart of cache: no space left on device")
 }
