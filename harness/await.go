@@ -52,11 +52,8 @@ func (e *Env) Await(limit time.Duration, what string, conditions ...Condition) {
 	}
 }
 
-// wellAt notes that the system was seen to be well. What the nemesis awaits between two faults shows no such thing.
+// wellAt notes that the system was seen to be well.
 func (e *Env) wellAt(at time.Duration) {
-	if e.onNemesis() {
-		return
-	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.proofs.lastWell = max(e.proofs.lastWell, at)

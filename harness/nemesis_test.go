@@ -388,8 +388,15 @@ func TestScheduleBites(t *testing.T) {
 	})
 	t.Run("sabotaged", func(t *testing.T) {
 		t.Setenv("ASSAY_SABOTAGE", "faults")
-		schedule(t, window("sever", 20*ms, 60*ms), window("delay", 120*ms, 60*ms, "by", "300ms", "way", "client to server"))
-		r := offline(t, storm{actions: delays}.scenario(t))
+		schedule(t, window("sever", 20*ms, 500*ms), window("delay", 600*ms, 700*ms, "by", "400ms", "way", "client to server"))
+		r := offline(t, storm{actions: delays, idle: true, during: func(e *Env, w wire, run *Run) {
+			for n := range 2 {
+				e.Await(nemesisLimit, "the next window begins", begun(run, n+1))
+				require.NoError(t, w.call())
+			}
+			e.Await(nemesisLimit, "the nemesis is at its end", run.Ended)
+			e.Await(nemesisLimit, "the wire works", w.call)
+		}}.scenario(t))
 		require.Len(t, r.errors, 2)
 		require.Contains(t, r.errors[0], `vacuous: nobody felt the nemesis's "sever"`)
 		require.Contains(t, r.errors[1], `vacuous: nobody felt the nemesis's "delay"`)
@@ -418,17 +425,23 @@ func TestScheduleBites(t *testing.T) {
 	})
 }
 
+// begun is the condition that the nemesis has injected so many faults.
+func begun(run *Run, faults int) Condition {
+	return func() error {
+		if n := len(run.Faults()); n < faults {
+			return fmt.Errorf("%d so far", n)
+		}
+		return nil
+	}
+}
+
 func TestNemesisIsAwaited(t *testing.T) {
 	t.Run("not at all", func(t *testing.T) {
 		schedule(t, window("sever", 20*ms, time.Minute))
 		var f []*fault.Fault
 		r := offline(t, storm{actions: severs, during: func(e *Env, w wire, run *Run) {
-			e.Await(nemesisLimit, "the wire is cut", func() error {
-				if w.call() == nil {
-					return errors.New("it is whole")
-				}
-				return nil
-			})
+			e.Await(nemesisLimit, "the wire is cut", begun(run, 1))
+			w.call()
 			f = run.Faults()
 		}}.scenario(t))
 		r.failedWith(t, evidence.Unhealed, "the test ended while the nemesis was at work", "Await its Ended")
@@ -484,12 +497,7 @@ func TestNemesisHealsWhateverHappens(t *testing.T) {
 			})}
 		}}, evidence.TimedOut, []string{"window 1 of the nemesis", `"there is a leader" was not reached within 20ms: there is none`}, true},
 		"the test fails meanwhile": {storm{actions: severs, during: func(e *Env, w wire, run *Run) {
-			e.Await(nemesisLimit, "the first window begins", func() error {
-				if len(run.Faults()) == 0 {
-					return errors.New("not yet")
-				}
-				return nil
-			})
+			e.Await(nemesisLimit, "the first window begins", begun(run, 1))
 			e.Await(0, "never", func() error { return errors.New("no") })
 		}}, evidence.TimedOut, []string{`"never" was not reached`}, false},
 	} {
@@ -523,6 +531,30 @@ func TestNemesisHealsWhateverHappens(t *testing.T) {
 			require.Contains(t, r.notebook.String(), "shrink its schedule: go run ./harness/cmd/assay shrink "+path+"\n")
 		})
 	}
+	t.Run("the test fails while an injection is under way", func(t *testing.T) {
+		schedule(t, window("sever", 10*ms, time.Minute), window("sever", 2*time.Minute, time.Minute))
+		var env *Env
+		underway := make(chan struct{})
+		r := offline(t, func(e *Env) {
+			env = e
+			storm{
+				actions: func(w wire) []Action {
+					return []Action{Does("sever", func() *fault.Fault {
+						close(underway)
+						time.Sleep(300 * time.Millisecond)
+						return w.Sever()
+					})}
+				},
+				during: func(e *Env, _ wire, _ *Run) {
+					<-underway
+					e.Await(0, "never", func() error { return errors.New("no") })
+				},
+			}.run(t, e)
+		})
+		require.Contains(t, r.errors[0], `"never" was not reached`)
+		require.Len(t, r.record(t).Faults, 1, "the evidence knows of it")
+		require.NotEqual(t, history.Open, env.faults[0].Window().To)
+	})
 	t.Run("the test panics", func(t *testing.T) {
 		schedule(t, window("sever", 10*ms, time.Minute))
 		var env *Env
@@ -541,7 +573,7 @@ func TestNemesisHealsWhateverHappens(t *testing.T) {
 	})
 }
 
-// An injection may wait for what it is to be done to, which shows nothing about how well the system is.
+// An injection may wait for what it is to be done to, which shows nothing about how well the system is after it.
 func TestInjectionThatAwaits(t *testing.T) {
 	r := offline(t, storm{
 		actions: func(w wire) []Action {
