@@ -496,7 +496,7 @@ func TestNemesisHealsWhateverHappens(t *testing.T) {
 				return nil
 			})}
 		}}, evidence.TimedOut, []string{"window 1 of the nemesis", `"there is a leader" was not reached within 20ms: there is none`}, true},
-		"the test fails meanwhile": {storm{actions: severs, during: func(e *Env, w wire, run *Run) {
+		"the test fails meanwhile": {storm{actions: severs, during: func(e *Env, _ wire, run *Run) {
 			e.Await(nemesisLimit, "the first window begins", begun(run, 1))
 			e.Await(0, "never", func() error { return errors.New("no") })
 		}}, evidence.TimedOut, []string{`"never" was not reached`}, false},
@@ -561,7 +561,7 @@ func TestNemesisHealsWhateverHappens(t *testing.T) {
 		offline(t, func(e *Env) {
 			defer func() { require.Equal(t, "oh", recover()) }() // as testing does, which then runs the cleanups
 			env = e
-			storm{actions: severs, during: func(e *Env, _ wire, run *Run) {
+			storm{actions: severs, during: func(_ *Env, _ wire, run *Run) {
 				for len(run.Faults()) == 0 {
 					time.Sleep(time.Millisecond)
 				}

@@ -55,6 +55,7 @@ func TestScheduleIsForPeople(t *testing.T) {
 	require.NoError(t, evidence.WriteSchedule(dir, run, f))
 	text, err := os.ReadFile(f.Path)
 	require.NoError(t, err)
+	//nolint:testifylint // to the letter: people are to read it
 	assert.Equal(t, `{
  "schema": "assay/schedule/v1",
  "claim": "9.3",

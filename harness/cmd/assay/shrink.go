@@ -158,13 +158,16 @@ func (s *shrinking) try(ctx context.Context, windows []int) (failed bool, what s
 	}
 	inGroup(test)
 	test.WaitDelay = 30 * time.Second // then it is killed
-	output, runErr := test.CombinedOutput()
+	output, err := test.CombinedOutput()
 	if ctx.Err() != nil {
 		return false, "", ctx.Err()
 	}
+	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
+		return false, "", fmt.Errorf("run the test: %w", err)
+	}
 	r, err := s.record(left)
 	if err != nil {
-		return false, "", fmt.Errorf("the run under %s ended with %v, and %w\n%s", shrink.Name(windows), runErr, err, tail(output))
+		return false, "", fmt.Errorf("the run under %s ended (%s), and %w\n%s", shrink.Name(windows), test.ProcessState, err, tail(output))
 	}
 	if r.Verdict == evidence.NotProvable {
 		return false, "", fmt.Errorf("claim %s is not provable here: %s", f.Claim, r.Unprovable)

@@ -144,7 +144,7 @@ func TestShrinkInVain(t *testing.T) {
 		path := stormy(t, `t.Fatal("no engine"); return ""`)
 		status, _, stderr := assay(t, "shrink", path)
 		assert.Equal(t, 1, status)
-		assert.Contains(t, stderr, "the run under windows 1, 2, 3, 4, 5, 6 ended with exit status 1, and TestClaim left no evidence of claim 9.3\n")
+		assert.Contains(t, stderr, "the run under windows 1, 2, 3, 4, 5, 6 ended (exit status 1), and TestClaim left no evidence of claim 9.3\n")
 		assert.Contains(t, stderr, "no engine")
 	})
 	t.Run("it does not compile", func(t *testing.T) {
