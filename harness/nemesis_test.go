@@ -463,7 +463,8 @@ func TestNemesisIsAwaited(t *testing.T) {
 	t.Run("in vain", func(t *testing.T) {
 		schedule(t, window("sever", 20*ms, time.Minute))
 		r := offline(t, storm{actions: severs, during: func(e *Env, _ wire, run *Run) {
-			e.Await(100*ms, "the nemesis is at its end", run.Ended)
+			e.Await(nemesisLimit, "the wire is cut", begun(run, 1))
+			e.Await(0, "the nemesis is at its end", run.Ended)
 		}}.scenario(t))
 		require.Contains(t, r.errors[0], "the nemesis has come to window 1 of 1 (sever, from 20ms for 1m0s)")
 	})
