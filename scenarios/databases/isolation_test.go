@@ -26,8 +26,8 @@ func TestIsolation(t *testing.T) {
 		ID: "8.3", Says: "transactions are isolated: the outcome is as if they had run one after the other",
 		OnlyIf: "they run at SERIALIZABLE, which is not the default: READ COMMITTED loses updates, REPEATABLE READ skews writes",
 	})
-	delay := env.Knob("delay", 150*time.Millisecond)
-	rounds := env.KnobInt("rounds", 10)
+	delay := env.Knob("delay", 200*time.Millisecond)
+	rounds := env.KnobInt("rounds", 8)
 
 	postgres := pgtest.Start(env)
 	far := env.Link("far", postgres)
