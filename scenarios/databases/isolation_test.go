@@ -26,7 +26,7 @@ func TestIsolation(t *testing.T) {
 		ID: "8.3", Says: "transactions are isolated: the outcome is as if they had run one after the other",
 		OnlyIf: "they run at SERIALIZABLE, which is not the default: READ COMMITTED loses updates, REPEATABLE READ skews writes",
 	})
-	delay := env.Knob("delay", 200*time.Millisecond)
+	delay := env.Knob("delay", 100*time.Millisecond)
 	rounds := env.KnobInt("rounds", 8)
 
 	postgres := pgtest.Start(env)
