@@ -87,8 +87,9 @@ type Node struct {
 	spec   Container
 	places []engine.Place // the networks it is on
 
-	up  chan struct{} // closed when ready or err is set
-	err error
+	started chan struct{} // closed when the container runs or err is set
+	up      chan struct{} // closed when ready or err is set
+	err     error
 
 	mu        sync.Mutex
 	container *engine.Container
@@ -96,6 +97,7 @@ type Node struct {
 	version   string
 	links     []linkTo
 	direct    *Link
+	beside    *beside // where its packets can be lost
 
 	expected atomic.Bool // a fault took it down, or the test is over
 
@@ -130,7 +132,7 @@ func (e *Env) Start(c Container) *Node {
 // launch starts a container that others find in these places.
 func (e *Env) launch(c Container, places ...engine.Place) *Node {
 	e.t.Helper()
-	n := &Node{env: e, spec: c, places: places, up: make(chan struct{})}
+	n := &Node{env: e, spec: c, places: places, started: make(chan struct{}), up: make(chan struct{})}
 	n.Node = fault.NewNode(e.scene, c.Name, machine{n})
 	e.mu.Lock()
 	for _, other := range e.nodes {
@@ -142,7 +144,9 @@ func (e *Env) launch(c Container, places ...engine.Place) *Node {
 	e.nodes = append(e.nodes, n)
 	e.mu.Unlock()
 	e.work.Go(func() {
-		if n.err = n.start(e.ctx); n.err == nil {
+		n.err = n.start(e.ctx)
+		close(n.started)
+		if n.err == nil {
 			n.err = n.await(e.ctx)
 		}
 		close(n.up)
@@ -409,6 +413,11 @@ func (m machine) Start(ctx context.Context) error {
 	m.n.expected.Store(false)
 	m.n.ended.Store(false)
 	m.n.watch()
+	if m.n.beside != nil {
+		if err := m.n.beside.renew(ctx); err != nil {
+			return err
+		}
+	}
 	return m.n.retarget()
 }
 

@@ -182,6 +182,9 @@ func (e *Env) judge() {
 	ops := e.recorder.History()
 	for _, f := range e.faults {
 		e.see(f, ops)
+		if f.Window().To != history.Open && f.Packets() > 0 { // what was not undone fails the test by itself
+			e.proofs.witness(f, fmt.Sprintf("the kernel: it met %d packets", f.Packets()))
+		}
 		if e.run.windowOf(f) > 0 {
 			continue
 		}

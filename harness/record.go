@@ -141,9 +141,14 @@ func (e *Env) remove() error {
 	errs := make([]error, len(e.nodes)+len(e.networks))
 	var all sync.WaitGroup
 	for i, n := range e.nodes {
-		if n.container != nil {
-			all.Go(func() { errs[i] = n.container.Remove(ctx) })
-		}
+		all.Go(func() {
+			if n.beside != nil {
+				errs[i] = n.beside.remove(ctx) // first: it holds on to the node's network
+			}
+			if n.container != nil {
+				errs[i] = errors.Join(errs[i], n.container.Remove(ctx))
+			}
+		})
 	}
 	all.Wait()
 	for i, n := range e.networks {

@@ -1,5 +1,5 @@
-// Package fault is what can happen to a system: to the links between its parts (Link) and to the parts themselves (Node).
-// Every fault is a value with a window in time and an undo.
+// Package fault is what can happen to a system: to the links between its parts (Link), to the packets on the way to a part
+// (Packets) and to the parts themselves (Node). Every fault is a value with a window in time and an undo.
 //
 // It is the sole importer of Toxiproxy, both the server embedded in the test process and the client of one that runs in a
 // container. Judging whether a fault was felt may not enter: that is for who sees the operations (harness).
@@ -24,14 +24,15 @@ type Scene struct {
 
 // Fault is one injection. It lasts until Heal.
 type Fault struct {
-	Kind   string        // "delay", "throttle", "drop", "sever", "reset", "kill", "pause", "partition", …
+	Kind   string        // "delay", "throttle", "drop", "sever", "reset", "kill", "pause", "partition", "lose", …
 	Target string        // the link's, node's or mesh's name
 	Detail string        // e.g. "client to server", "500ms server to client"
 	Undo   string        // what undoes it: "heal", "restart", "resume"
 	Delay  time.Duration // how much it delays, each way that it delays; 0 for other kinds
 
-	scene *Scene
-	undo  func() error
+	scene   *Scene
+	undo    func() error
+	packets func() (int, error) // of packets' faults
 
 	mu            sync.Mutex
 	from, to      time.Duration // with the injection and the undo
@@ -88,6 +89,19 @@ func (f *Fault) Heal() error {
 	f.mu.Unlock()
 	f.scene.Healed(f)
 	return nil
+}
+
+// Packets is how many packets a fault of Packets has met so far, as the kernel has counted them: lost, or answered with a reset. It
+// is 0 for other faults.
+func (f *Fault) Packets() int {
+	if f.packets == nil {
+		return 0
+	}
+	n, err := f.packets()
+	if err != nil {
+		f.scene.Fatal(fmt.Errorf("count the packets of %s: %w", f, err))
+	}
+	return n
 }
 
 func (f *Fault) isHealed() bool {

@@ -39,7 +39,7 @@ func (r *recipe) build(ctx context.Context, cli *client.Client) error {
 		args["BASE"] = base.Ref
 	}
 	files := r.files
-	if r.ours && len(r.servers) > 0 {
+	if r.pinned() && len(r.servers) > 0 {
 		binaries, clean, err := r.compile(ctx)
 		defer clean()
 		if err != nil {
@@ -82,6 +82,8 @@ func (r *recipe) goBuild(ctx context.Context, pkg, out, work string) error {
 		// The module pins Assay's servers: neither a workspace nor flags of the user's may choose others. -mod is spelt out
 		// because an empty GOFLAGS would let a setting of go env -w through.
 		cmd.Env = append(cmd.Env, "GOWORK=off", "GOFLAGS=-mod=readonly")
+	}
+	if r.pinned() {
 		say("building image %s (first use; go build %s)", r.name, pkg)
 	} else {
 		// Compiled again by every process, as a rule from Go's cache and at once.

@@ -54,7 +54,8 @@ func Recipe(name string) Source { return Source{Name: name} }
 //	# assay:go PACKAGE FILE
 //
 // has the host compile a Go package, "." say, with the module that dir lies in, statically for the engine's architecture,
-// and puts the binary into the build context as FILE. The lines
+// and puts the binary into the build context as FILE. In a recipe of Assay's own, a PACKAGE that begins with assay/ is one of this
+// module, and any other is pinned by fixtures/images/servers. The lines
 //
 //	ARG BASE=debian:trixie-slim
 //	FROM ${BASE}

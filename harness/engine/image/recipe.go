@@ -53,6 +53,7 @@ type server struct{ pkg, file string }
 // The directive in a Dockerfile's comments, and what marks a recipe that stands on the base.
 const (
 	goDirective = "# assay:go "
+	ownPackages = "assay/"
 	baseArg     = "ARG BASE=" + baseImage
 	baseName    = "base"
 )
@@ -62,8 +63,14 @@ func (r *recipe) dockerfile() string { return filepath.Join(r.dir, "Dockerfile")
 
 func dockerfileIn(root, name string) string { return filepath.Join(root, name, "Dockerfile") }
 
-// load reads the recipe of a source for an engine of the given architecture. That of a user with servers is incomplete until
-// [recipe.complete].
+// pinned tells whether the recipe's servers are those of others that the nested module pins: what they are compiled from cannot
+// change under a recipe that stays the same. A user's, and the services of Assay's own module, change as they are written.
+func (r *recipe) pinned() bool {
+	return r.ours && !slices.ContainsFunc(r.servers, func(s server) bool { return strings.HasPrefix(s.pkg, ownPackages) })
+}
+
+// load reads the recipe of a source for an engine of the given architecture. One with servers that are not pinned is incomplete
+// until [recipe.complete].
 func load(src Source, arch string) (*recipe, error) {
 	r := &recipe{name: src.Name, arch: arch, ours: src.Dir == ""}
 	if r.ours {
@@ -123,7 +130,7 @@ func load(src Source, arch string) (*recipe, error) {
 		}
 		fmt.Fprintf(h, "base %s\n", base)
 	}
-	if r.ours && len(r.servers) > 0 {
+	if r.pinned() && len(r.servers) > 0 {
 		for _, name := range []string{"go.mod", "go.sum"} {
 			content, err := os.ReadFile(filepath.Join(r.serversDir(), name))
 			if err != nil {
@@ -138,10 +145,10 @@ func load(src Source, arch string) (*recipe, error) {
 
 func shortened(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil))[:12] }
 
-// complete compiles the servers of a user's recipe, and adds them to the build context and to the hash. They lie in a
+// complete compiles servers that are not pinned, and adds them to the build context and to the hash. They lie in a
 // directory that clean removes.
 func (r *recipe) complete(ctx context.Context) (clean func(), err error) {
-	if r.ours || len(r.servers) == 0 {
+	if r.pinned() || len(r.servers) == 0 {
 		return func() {}, nil
 	}
 	binaries, clean, err := r.compile(ctx)
@@ -157,10 +164,10 @@ func (r *recipe) complete(ctx context.Context) (clean func(), err error) {
 	return clean, nil
 }
 
-// serversDir is where the servers written in Go are compiled: in the nested module that pins Assay's, and a user's in the
-// recipe itself, with the module it lies in.
+// serversDir is where the servers written in Go are compiled: in the nested module that pins them, others in the recipe itself,
+// with the module it lies in.
 func (r *recipe) serversDir() string {
-	if r.ours {
+	if r.pinned() {
 		return filepath.Join(filepath.Dir(r.dir), "servers")
 	}
 	return r.dir

@@ -331,3 +331,18 @@ func TestBaseTrustsDebiansKeysForTrixieOnly(t *testing.T) {
 		"41587F7DB8C774BCCF131416762F67A0B2C39DE4", // Debian Stable Release Key (13/trixie)
 	}, prints)
 }
+
+func TestServiceOfAssaysOwnModuleIsNotPinned(t *testing.T) {
+	compiles(t)
+	r, err := load(Recipe("netprobe"), "amd64")
+	require.NoError(t, err)
+	assert.False(t, r.pinned())
+	loaded := r.tag()
+	clean, err := r.complete(t.Context())
+	t.Cleanup(clean)
+	require.NoError(t, err)
+	assert.NotEqual(t, loaded, r.tag(), "the tag follows what was compiled")
+	nats, err := load(Recipe("nats"), "amd64")
+	require.NoError(t, err)
+	assert.True(t, nats.pinned())
+}

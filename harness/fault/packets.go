@@ -1,0 +1,317 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"assay/harness/internal/unprovable"
+)
+
+// Shell runs scripts in the network stack of a node, with iptables and tc at hand.
+type Shell interface {
+	// Run returns what the script wrote; an exit status other than 0 is an error that carries it.
+	Run(ctx context.Context, script string) (string, error)
+}
+
+// shellLimit bounds one script.
+const shellLimit = 30 * time.Second
+
+// Stack is the network stack of a node, in which packets can be lost. It is the kernel's, and ends with the node's
+// processes: a node that is started again has another one.
+type Stack struct {
+	node  string
+	scene *Scene
+
+	ready chan struct{} // closed when shell or err is set
+	err   error
+
+	mu     sync.Mutex
+	shell  Shell
+	serial int
+	force  []*rule // in force, the latest last
+}
+
+// NewStack returns the network stack of the node of that name. Its shell may come later (Started).
+func NewStack(scene *Scene, node string) *Stack {
+	return &Stack{node: node, scene: scene, ready: make(chan struct{})}
+}
+
+// Started tells what runs scripts in the stack, or why there is nothing.
+func (s *Stack) Started(shell Shell, err error) {
+	s.shell, s.err = shell, err
+	close(s.ready)
+}
+
+// Renew is for a node that has been started again. Reopen returns what runs scripts in its new stack; then the faults in force
+// are put there again, so that a fault lasts until it is healed. What the node received between its start and that moment, a
+// few tenths of a second later, they did not meet.
+func (s *Stack) Renew(ctx context.Context, reopen func() (Shell, error)) error {
+	<-s.ready
+	if s.err != nil {
+		return s.err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.force {
+		n, err := r.count(ctx, s.shell)
+		if err != nil {
+			return fmt.Errorf("count the packets of before the restart: %w", err)
+		}
+		r.before += n
+	}
+	shell, err := reopen()
+	if err != nil {
+		return err
+	}
+	s.shell = shell
+	for _, r := range s.force {
+		if err := r.put(ctx, s.shell); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Packets returns the path of the packets between clients and a port of the node.
+func (s *Stack) Packets(port int) *Packets { return &Packets{stack: s, port: port} }
+
+// Packets is the path of single packets, of TCP and of UDP, between clients and one port of a server. What a Link cannot do,
+// since it is a proxy that ends TCP on both sides, happens here: packets are lost and the two stacks have to cope.
+//
+// Faults act in the network stack of the server's container, on IPv4, where packets have come in (client to server) or are about
+// to go out (server to client). So a packet is what the stack takes for one: with segmentation offload, as between containers of
+// one machine, that is up to 64 kB of a TCP stream. Nobody is told of a lost packet. A client outside of the engine's networks,
+// such as the test process, reaches a published port through the engine's own proxy, and then the packets are those between
+// that proxy and the container: how TCP copes is seen there, and not by the client. UDP ports are not published.
+//
+// Faults can be combined: they act in the order of their injection, and what one has lost the next does not see.
+type Packets struct {
+	stack *Stack
+	port  int
+}
+
+// Lose loses each packet in the given direction with that probability, above 0 and at most 1, independently of the others. The
+// draws are the kernel's, without a seed.
+func (p *Packets) Lose(dir Direction, probability float64) *Fault {
+	f := p.fault("lose", fmt.Sprintf("%s of packets %v", percent(probability), dir))
+	p.likely(f, probability)
+	return p.inject(f, dir, lose("-m statistic --mode random --probability "+decimal(probability)))
+}
+
+// LoseEvery loses every n-th packet in the given direction, n at least 2, TCP's and UDP's counted together and those of all flows
+// too. Both ways, they are counted together as well.
+func (p *Packets) LoseEvery(dir Direction, n int) *Fault {
+	f := p.fault("lose", fmt.Sprintf("one packet in %d %v", n, dir))
+	if n < 2 {
+		p.stack.scene.Fatal(fmt.Errorf("inject %s: say every second packet, or a higher number", f))
+	}
+	return p.inject(f, dir, lose(fmt.Sprintf("-m statistic --mode nth --every %d --packet %d", n, n-1)))
+}
+
+// LoseFirst loses the first packet of every flow (the four of addresses and ports) that is seen from now on in the given
+// direction: of a new TCP connection the SYN, of UDP the first datagram. What follows in the same flow goes through, also the
+// same packet sent again. A connection that is there already loses its next packet.
+func (p *Packets) LoseFirst(dir Direction) *Fault {
+	f := p.fault("lose", fmt.Sprintf("the first packet of each flow %v", dir))
+	return p.inject(f, dir, func(name string) string {
+		// A flow may send one packet a day of those that are lost, and the day is not over before the test is.
+		return lose("-m hashlimit --hashlimit-name " + name + " --hashlimit-mode srcip,srcport,dstip,dstport" +
+			" --hashlimit-upto 1/day --hashlimit-burst 1 --hashlimit-htable-expire 86400000")(name)
+	})
+}
+
+// Reset answers every packet of a TCP connection with a reset (RST) to who sent it, and keeps it: connections end as soon as one
+// side sends something, and new ones are refused. Each side is told when it sends, not before. It models a firewall or a peer
+// that has forgotten its connections. UDP is left alone: it has none.
+func (p *Packets) Reset() *Fault {
+	f := p.fault("reset", "connections")
+	return p.inject(f, Both, func(string) string {
+		return "-p tcp ! --tcp-flags RST RST -j REJECT --reject-with tcp-reset"
+	})
+}
+
+// nowhere is a queue that nobody reads. There packets are lost, and as on a wire nobody is told: the target DROP would let who
+// sends from this stack know (EPERM), and TCP would not count the packet as sent.
+const nowhere = "NFQUEUE --queue-num 65535"
+
+// lose is the rule that loses what matches.
+func lose(match string) func(chain string) string {
+	return func(string) string { return match + " -j " + nowhere }
+}
+
+func percent(probability float64) string { return decimal(probability*100) + " %" }
+
+func decimal(x float64) string { return strconv.FormatFloat(x, 'f', -1, 32) }
+
+func (p *Packets) fault(kind, detail string) *Fault {
+	return &Fault{Kind: kind, Target: p.stack.node, Detail: fmt.Sprintf("%s, port %d", detail, p.port), Undo: "heal"}
+}
+
+func (p *Packets) likely(f *Fault, probability float64) {
+	if !(probability > 0 && probability <= 1) {
+		p.stack.scene.Fatal(fmt.Errorf("inject %s: a probability is above 0 and at most 1", f))
+	}
+}
+
+// inject has a rule of iptables meet the packets in the direction.
+func (p *Packets) inject(f *Fault, dir Direction, does func(chain string) string) *Fault {
+	if dir&^Both != 0 || dir == 0 {
+		p.stack.scene.Fatal(fmt.Errorf("inject %s: there is no such direction", f))
+	}
+	protocols := []string{"tcp", "udp"}
+	if f.Kind == "reset" {
+		protocols = protocols[:1]
+	}
+	var jumps []string
+	for _, protocol := range protocols {
+		if dir&ClientToServer != 0 {
+			jumps = append(jumps, fmt.Sprintf("INPUT -p %s --dport %d", protocol, p.port))
+		}
+		if dir&ServerToClient != 0 {
+			jumps = append(jumps, fmt.Sprintf("OUTPUT -p %s --sport %d", protocol, p.port))
+		}
+	}
+	return p.stack.inject(f, &rule{does: does, jumps: jumps})
+}
+
+func (s *Stack) inject(f *Fault, r *rule) *Fault {
+	<-s.ready // before the fault's window begins
+	f.packets = func() (int, error) { return s.count(r) }
+	return s.scene.inject(f, func() error { return s.put(r) }, func() error { return s.remove(r) })
+}
+
+// open waits for the shell.
+func (s *Stack) open() (context.Context, context.CancelFunc, error) {
+	<-s.ready
+	ctx, cancel := context.WithTimeout(context.Background(), shellLimit)
+	return ctx, cancel, s.err
+}
+
+func (s *Stack) put(r *rule) error {
+	ctx, cancel, err := s.open()
+	defer cancel()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.serial++
+	r.chain = fmt.Sprintf("assay-%d", s.serial)
+	if err := r.put(ctx, s.shell); err != nil {
+		return err
+	}
+	s.force = append(s.force, r)
+	return nil
+}
+
+func (s *Stack) remove(r *rule) error {
+	ctx, cancel, err := s.open()
+	defer cancel()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, err := r.remove(ctx, s.shell)
+	if err != nil {
+		return err
+	}
+	r.before += n
+	s.force = slices.DeleteFunc(s.force, func(other *rule) bool { return other == r })
+	return nil
+}
+
+// count is how many packets the rule has met, up to now or to its end.
+func (s *Stack) count(r *rule) (int, error) {
+	ctx, cancel, err := s.open()
+	defer cancel()
+	if err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.force, r) {
+		return r.before, nil
+	}
+	n, err := r.count(ctx, s.shell)
+	return r.before + n, err
+}
+
+// rule is one fault as iptables has it: a chain of its own with a single rule, so that the counter of that rule is the
+// fault's, and jumps to it.
+type rule struct {
+	does  func(chain string) string // the match and the target
+	jumps []string                  // from where packets come
+	chain string
+
+	before int // packets that it met in stacks that have ended
+}
+
+// restore words one transaction: all of it is done, or nothing.
+func restore(lines ...string) string {
+	return "iptables-nft-restore --noflush <<'.'\n*filter\n" + strings.Join(lines, "\n") + "\nCOMMIT\n.\n"
+}
+
+func (r *rule) put(ctx context.Context, shell Shell) error {
+	lines := []string{":" + r.chain + " -", "-A " + r.chain + " " + r.does(r.chain)}
+	for _, j := range r.jumps {
+		lines = append(lines, "-A "+j+" -j "+r.chain)
+	}
+	_, err := shell.Run(ctx, "exec "+restore(lines...)) // a process less to start
+	return lacking("loss of single packets", err)
+}
+
+// remove ends the rule and returns how many packets it has met: counted when no more come, and before the counter goes.
+func (r *rule) remove(ctx context.Context, shell Shell) (int, error) {
+	var lines []string
+	for _, j := range r.jumps {
+		lines = append(lines, "-D "+j+" -j "+r.chain)
+	}
+	out, err := shell.Run(ctx, "set -e\n"+restore(lines...)+r.counter()+"\n"+restore("-F "+r.chain, "-X "+r.chain))
+	if err != nil {
+		return 0, err
+	}
+	return r.counted(out)
+}
+
+func (r *rule) count(ctx context.Context, shell Shell) (int, error) {
+	out, err := shell.Run(ctx, r.counter())
+	if err != nil {
+		return 0, err
+	}
+	return r.counted(out)
+}
+
+func (r *rule) counter() string { return "iptables-nft -nvxL " + r.chain }
+
+// counted reads the table of iptables' -L: a line that names the chain, one that names the columns, packets first, and one for
+// the rule.
+func (r *rule) counted(table string) (int, error) {
+	lines := strings.Split(strings.TrimSpace(table), "\n")
+	if len(lines) == 3 && strings.HasPrefix(lines[0], "Chain "+r.chain+" ") {
+		if columns := strings.Fields(lines[2]); len(columns) > 0 {
+			return strconv.Atoi(columns[0])
+		}
+	}
+	return 0, fmt.Errorf("iptables counts packets in a way that is not known here: %q", table)
+}
+
+// lacking tells apart what this kernel cannot do from what went wrong. These are the words of iptables and of tc for a module
+// that is not there.
+func lacking(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, words := range []string{"missing kernel module", "qdisc kind is unknown", "Protocol not supported", "(No such file or directory)", "RTNETLINK answers: No such file or directory"} {
+		if strings.Contains(err.Error(), words) {
+			lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
+			return unprovable.Here(what, "the engine's kernel has no module for it (%s)", lines[len(lines)-1])
+		}
+	}
+	return err
+}

@@ -1,0 +1,212 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"assay/harness/history"
+	"assay/harness/internal/unprovable"
+)
+
+// kernel is a shell that remembers what it was told, and counts as many packets as it is told to.
+type kernel struct {
+	scripts []string
+	met     int
+	err     error
+}
+
+func (k *kernel) Run(ctx context.Context, script string) (string, error) {
+	if _, limited := ctx.Deadline(); !limited {
+		return "", errors.New("nobody bounds the call")
+	}
+	k.scripts = append(k.scripts, script)
+	if k.err != nil {
+		return "", k.err
+	}
+	_, chain, counts := strings.Cut(script, "iptables-nft -nvxL ")
+	if !counts {
+		return "", nil
+	}
+	chain, _, _ = strings.Cut(chain, "\n")
+	return fmt.Sprintf("Chain %s (2 references)\n    pkts      bytes target     prot opt in     out     source               destination\n"+
+		"%8d %8d NFQUEUE    all  --  *      *       0.0.0.0/0            0.0.0.0/0            NFQUEUE num 65535\n", chain, k.met, 100*k.met), nil
+}
+
+// told is the transactions that the kernel was told, without what is around them.
+func (k *kernel) told() (lines []string) {
+	for _, s := range k.scripts {
+		for line := range strings.Lines(s) {
+			if line = strings.TrimSpace(line); strings.HasPrefix(line, "-") || strings.HasPrefix(line, ":") {
+				lines = append(lines, line)
+			}
+		}
+	}
+	k.scripts = nil
+	return lines
+}
+
+func onPackets(t *testing.T) (*spied, *kernel, *Stack) {
+	t.Helper()
+	st, k := newScene(), &kernel{}
+	s := NewStack(st.Scene, "server")
+	s.Started(k, nil)
+	return st, k, s
+}
+
+func TestWhatIptablesIsTold(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		inject func(*Packets) *Fault
+		says   string
+		rule   string
+		jumps  []string
+	}{
+		{
+			"lose", func(p *Packets) *Fault { return p.Lose(ClientToServer, 0.125) },
+			"lose 12.5 % of packets client to server, port 7000 on server",
+			"-m statistic --mode random --probability 0.125 -j NFQUEUE --queue-num 65535",
+			[]string{"INPUT -p tcp --dport 7000", "INPUT -p udp --dport 7000"},
+		},
+		{
+			"lose every", func(p *Packets) *Fault { return p.LoseEvery(Both, 3) },
+			"lose one packet in 3 both ways, port 7000 on server",
+			"-m statistic --mode nth --every 3 --packet 2 -j NFQUEUE --queue-num 65535",
+			[]string{"INPUT -p tcp --dport 7000", "OUTPUT -p tcp --sport 7000", "INPUT -p udp --dport 7000", "OUTPUT -p udp --sport 7000"},
+		},
+		{
+			"lose first", func(p *Packets) *Fault { return p.LoseFirst(ServerToClient) },
+			"lose the first packet of each flow server to client, port 7000 on server",
+			"-m hashlimit --hashlimit-name assay-1 --hashlimit-mode srcip,srcport,dstip,dstport --hashlimit-upto 1/day --hashlimit-burst 1 --hashlimit-htable-expire 86400000 -j NFQUEUE --queue-num 65535",
+			[]string{"OUTPUT -p tcp --sport 7000", "OUTPUT -p udp --sport 7000"},
+		},
+		{
+			"reset", (*Packets).Reset,
+			"reset connections, port 7000 on server",
+			"-p tcp ! --tcp-flags RST RST -j REJECT --reject-with tcp-reset",
+			[]string{"INPUT -p tcp --dport 7000", "OUTPUT -p tcp --sport 7000"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, k, s := onPackets(t)
+			f := c.inject(s.Packets(7000))
+			assert.Equal(t, c.says, f.String())
+			put, gone := []string{":assay-1 -", "-A assay-1 " + c.rule}, []string{}
+			for _, j := range c.jumps {
+				put, gone = append(put, "-A "+j+" -j assay-1"), append(gone, "-D "+j+" -j assay-1")
+			}
+			require.Len(t, k.scripts, 1, "it is one transaction")
+			assert.Equal(t, put, k.told())
+			k.met = 7
+			assert.Equal(t, 7, f.Packets())
+			k.scripts, k.met = nil, 9
+			heal(t, f)
+			assert.Equal(t, append(gone, "-F assay-1", "-X assay-1"), k.told())
+			k.met = 1000
+			assert.Equal(t, 9, f.Packets(), "as counted at the end")
+			assert.Empty(t, k.scripts)
+		})
+	}
+}
+
+func TestPacketFaultsAreUndoneOneByOne(t *testing.T) {
+	_, k, s := onPackets(t)
+	a, b := s.Packets(1).Lose(ClientToServer, 1), s.Packets(2).Lose(ClientToServer, 1)
+	k.told()
+	heal(t, a)
+	assert.NotContains(t, strings.Join(k.told(), "\n"), "assay-2")
+	heal(t, b)
+	assert.NotContains(t, strings.Join(k.told(), "\n"), "assay-1")
+}
+
+func TestPacketFaultsOutliveTheNetworkStack(t *testing.T) {
+	_, k, s := onPackets(t)
+	p := s.Packets(7000)
+	healed, lasting := p.LoseEvery(ClientToServer, 2), p.Lose(ClientToServer, 0.5)
+	k.met = 3
+	heal(t, healed)
+	next := &kernel{met: 4}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	require.NoError(t, s.Renew(ctx, func() (Shell, error) { return next, nil }))
+	assert.Equal(t, []string{":assay-2 -", "-A assay-2 -m statistic --mode random --probability 0.5 -j NFQUEUE --queue-num 65535",
+		"-A INPUT -p tcp --dport 7000 -j assay-2", "-A INPUT -p udp --dport 7000 -j assay-2"}, next.told(), "what is healed stays so")
+	assert.Equal(t, 7, lasting.Packets(), "3 in the old stack, 4 in the new one")
+	heal(t, lasting)
+	assert.Equal(t, 7, lasting.Packets())
+	assert.Equal(t, 3, healed.Packets())
+
+	assert.EqualError(t, s.Renew(ctx, func() (Shell, error) { return nil, errors.New("no such container") }), "no such container")
+}
+
+func TestPacketFaultsThatMakeNoSense(t *testing.T) {
+	st, k, s := onPackets(t)
+	p := s.Packets(7000)
+	for _, probability := range []float64{0, -1, 1.5} {
+		assert.ErrorContains(t, fatal(t, func() { p.Lose(Both, probability) }), "a probability is above 0 and at most 1")
+	}
+	assert.EqualError(t, fatal(t, func() { p.LoseEvery(Both, 1) }), "inject lose one packet in 1 both ways, port 7000 on server: say every second packet, or a higher number")
+	assert.ErrorContains(t, fatal(t, func() { p.LoseFirst(0) }), "there is no such direction")
+	assert.ErrorContains(t, fatal(t, func() { p.Lose(8, 1) }), "there is no such direction")
+	assert.Empty(t, k.scripts)
+	assert.Empty(t, st.injected)
+}
+
+func TestKernelThatCannotLosePackets(t *testing.T) {
+	_, k, s := onPackets(t)
+	k.err = errors.New("exit status 1: Warning: Extension statistic revision 0 not supported, missing kernel module?\niptables: No chain/target/match by that name.")
+	err := fatal(t, func() { s.Packets(7000).Lose(Both, 1) })
+	cannot, ok := errors.AsType[*unprovable.Error](err)
+	require.True(t, ok, "%v", err)
+	assert.EqualError(t, cannot, "loss of single packets cannot be had here: the engine's kernel has no module for it (iptables: No chain/target/match by that name.)")
+
+	k.err = errors.New("no space left on device")
+	err = fatal(t, func() { s.Packets(7000).Lose(Both, 1) })
+	_, ok = errors.AsType[*unprovable.Error](err)
+	assert.False(t, ok, "what goes wrong is no excuse")
+	assert.ErrorContains(t, err, "inject lose 100 % of packets both ways, port 7000 on server: no space left on device")
+}
+
+func TestPacketFaultWhoseUndoFailsCanBeHealedAgain(t *testing.T) {
+	_, k, s := onPackets(t)
+	f := s.Packets(7000).Lose(Both, 1)
+	k.err = errors.New("the shell is gone")
+	assert.EqualError(t, f.Heal(), "heal of lose 100 % of packets both ways, port 7000 on server: the shell is gone")
+	assert.Equal(t, history.Open, f.Window().To)
+	assert.EqualError(t, fatal(t, func() { f.Packets() }), "count the packets of lose 100 % of packets both ways, port 7000 on server: the shell is gone")
+	k.err = nil
+	heal(t, f)
+}
+
+func TestStackWithoutAShell(t *testing.T) {
+	s := NewStack(newScene().Scene, "server")
+	s.Started(nil, errors.New("the engine refuses NET_ADMIN"))
+	assert.ErrorContains(t, fatal(t, func() { s.Packets(7000).Reset() }), "the engine refuses NET_ADMIN")
+	assert.EqualError(t, s.Renew(t.Context(), nil), "the engine refuses NET_ADMIN")
+}
+
+func TestSabotagedPacketsAreLeftAlone(t *testing.T) {
+	st, k, s := onPackets(t)
+	st.Sabotaged = true
+	f := s.Packets(7000).Lose(Both, 1)
+	assert.Zero(t, f.Packets())
+	heal(t, f)
+	assert.Zero(t, f.Packets())
+	assert.Empty(t, k.scripts)
+	assert.Len(t, st.injected, 1)
+	assert.Len(t, st.healed, 1)
+}
+
+func TestCountThatCannotBeRead(t *testing.T) {
+	r := &rule{chain: "assay-1"}
+	for _, table := range []string{"", "Chain assay-2 (1 references)\npkts\n1 2\n", "Chain assay-1 (1 references)\n", "Chain assay-1 (1 references)\npkts\nmany\n"} {
+		_, err := r.counted(table)
+		assert.Error(t, err, "%q", table)
+	}
+	assert.Zero(t, (&Fault{}).Packets(), "faults of other kinds meet no packets")
+}
