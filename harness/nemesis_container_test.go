@@ -50,8 +50,8 @@ func TestNemesisOnAServer(t *testing.T) {
 		e.Calm(good)
 		work := e.Workload(10*time.Millisecond, func(context.Context) { _ = reach() })
 		work.Run()
-		run := e.Nemesis(everything(link, server, 400*ms, 500*ms)...).
-			Over(Plan{Over: 8500 * ms, Shortest: 1200 * ms, Longest: 1500 * ms, Rest: 200 * ms})
+		run := e.Nemesis(everything(link, server, 800*ms, 1000*ms)...).
+			Over(Plan{Over: 17000 * ms, Shortest: 2400 * ms, Longest: 3000 * ms, Rest: 400 * ms})
 		e.Await(time.Minute, "the nemesis is at its end", run.Ended)
 		e.Await(10*time.Second, "the server is back", server.Answers, reach)
 		work.Rest()
