@@ -221,6 +221,11 @@ func TestSkewIsSeenAndUndone(t *testing.T) {
 		e.Breaks("nothing is lost", "the control", bad)
 	})
 	require.Empty(t, r.errors)
+	for _, f := range r.record(t).Faults {
+		if f.Kind == "skew" {
+			require.Len(t, f.Witnesses, 1, "what failed, failed of the kill")
+		}
+	}
 }
 
 func TestWhoseClockCannotBeSkewed(t *testing.T) {

@@ -13,6 +13,9 @@ import (
 // see looks for clients that felt the fault: their operations over its link or server failed, were cut off, were slowed down
 // by as much as was injected, or brought again what had been delivered before.
 func (e *Env) see(f *fault.Fault, ops history.History) {
+	if f.Kind == "skew" {
+		return // nothing fails of a wrong clock: what does, fails of something else
+	}
 	over := map[string]bool{}
 	for _, c := range e.recorder.Clients() {
 		over[c.Name()] = slices.Contains(c.Via(), f.Target)
