@@ -49,7 +49,9 @@ func (c *checker) find() {
 	}
 	if c.report.strict {
 		if of, cyclic := c.graph.components(walk{through: everything}); cyclic {
-			f.search = c.graph.search()
+			if f.search == nil {
+				f.search = c.graph.search()
+			}
 			f.add(RealTime, f.shortest(hunt{kind: rt, walk: walk{through: everything}, of: of}))
 		}
 	}
@@ -95,17 +97,17 @@ func (f *finder) dependencies() {
 // shortest gives for each component a shortest of the cycles that are hunted.
 func (f *finder) shortest(h hunt) []cycle {
 	g := &f.graph
-	edges := make([]int, len(h.of))
+	left := f.search.left
+	clear(left)
 	for v := range g.nodes {
-		edges[h.of[2*v]] += int(g.out[v+1] - g.out[v])
+		left[h.of[2*v]] += patience * int(g.out[v+1]-g.out[v])
 	}
-	f.search.spent = make([]int, len(h.of))
 	best := map[int32]cycle{}
 	var order []int32
 	for i, e := range g.edges {
 		from, to := 2*e.to+h.begin, 2*e.from+h.end
 		component := h.of[to]
-		if e.kind != h.kind || component == none || h.of[from] != component || f.search.spent[component] > patience*edges[component] {
+		if e.kind != h.kind || component == none || h.of[from] != component || left[component] < 0 {
 			continue
 		}
 		if h.only != nil && !h.only(f.whole[to]) {

@@ -47,6 +47,8 @@ type graph struct {
 	nodes int32
 	edges []edge  // once indexed, by from
 	out   []int32 // by node, its first edge; one more at the end
+
+	found, low, next []int32 // what components uses, each time anew
 }
 
 func (g *graph) add(e edge) { g.edges = append(g.edges, e) }
@@ -113,12 +115,16 @@ func (w walk) step(s int32, e *edge) (int32, bool) {
 func (g *graph) components(w walk) (of []int32, cyclic bool) {
 	n := 2 * int(g.nodes)
 	of = slices.Repeat([]int32{none}, n)
+	if g.found == nil {
+		g.found, g.low, g.next = make([]int32, n), make([]int32, n), make([]int32, n)
+	}
+	clear(g.found)
 	var (
-		found = make([]int32, n) // when a state was found, from 1 on
-		low   = make([]int32, n) // the earliest that can be reached from it
-		next  = make([]int32, n) // its next edge
-		path  []int32            // states that are being looked at
-		open  []int32            // states without a component yet
+		found = g.found // when a state was found, from 1 on
+		low   = g.low   // the earliest that can be reached from it
+		next  = g.next  // its next edge
+		path  []int32   // states that are being looked at
+		open  []int32   // states without a component yet
 		clock int32
 		count int32
 	)
@@ -177,8 +183,8 @@ func (g *graph) components(w walk) (of []int32, cyclic bool) {
 // search looks for short ways, many times over.
 type search struct {
 	g *graph
-	// spent is by component how many edges were looked at.
-	spent []int
+	// left is by component how many edges may still be looked at.
+	left []int
 
 	length []int32 // by state, how far it is, if it was reached in this round
 	round  []int32
@@ -191,7 +197,7 @@ type search struct {
 
 func (g *graph) search() *search {
 	n := 2 * int(g.nodes)
-	return &search{g: g, length: make([]int32, n), round: make([]int32, n), by: make([]int32, n), from: make([]int32, n)}
+	return &search{g: g, left: make([]int, n), length: make([]int32, n), round: make([]int32, n), by: make([]int32, n), from: make([]int32, n)}
 }
 
 // way gives the edges of a shortest way from one state to another, no longer than limit, within their component; nil if there is none.
@@ -211,7 +217,7 @@ func (s *search) way(w walk, from, to, limit int32, of []int32) []int32 {
 				return s.back(from, to)
 			}
 			for e := s.g.out[at/2]; e < s.g.out[at/2+1]; e++ {
-				s.spent[of[to]]++
+				s.left[of[to]]--
 				next, ok := w.step(at, &s.g.edges[e])
 				if !ok || of[next] != of[to] {
 					continue

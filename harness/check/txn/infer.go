@@ -11,6 +11,12 @@ import (
 func (c *checker) infer() {
 	c.graph.txns = int32(len(c.report.Txns))
 	c.graph.nodes = c.graph.txns
+	// A micro-operation brings about one edge, real time two for each transaction.
+	expected := len(c.list)
+	if c.report.strict {
+		expected += 3 * len(c.report.Txns)
+	}
+	c.graph.edges = make([]edge, 0, expected)
 	for k := range c.lists {
 		c.orderWriters(int32(k))
 	}
