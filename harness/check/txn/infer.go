@@ -133,7 +133,6 @@ func (c *checker) relate() {
 		firsts   = newMarks(len(c.lists)) // the number of the transaction's micro-operation that first appended to the list
 		lasts    = newMarks(len(c.lists)) // its last value so far
 		reads    = newMarks(len(c.lists)) // how long the list was that it read last
-		based    = newMarks(len(c.lists)) // the same, before its first append
 		updaters = slices.Repeat([]int32{none}, len(c.lists))
 	)
 	for t := range int32(len(c.report.Txns)) {
@@ -156,7 +155,7 @@ func (c *checker) relate() {
 					continue
 				}
 				firsts.set(k, t, int32(i))
-				if length, read := based.get(k, t); read {
+				if read {
 					c.update(t, k, length, updaters)
 				}
 			case history.Read:
@@ -169,9 +168,6 @@ func (c *checker) relate() {
 					continue
 				}
 				reads.set(k, t, int32(len(op.List)))
-				if !wrote {
-					based.set(k, t, int32(len(op.List)))
-				}
 				c.refused(t, k, op)
 				c.depends(t, k, op)
 			}
@@ -214,11 +210,7 @@ func (c *checker) readsOwn(t int32, before []history.MicroOp, last int64, op his
 		return
 	}
 	for _, m := range before {
-		switch {
-		case m.Kind != history.Append || m.Key != op.Key:
-		case m.Value == last:
-			return
-		case !slices.Contains(op.List, m.Value):
+		if m.Kind == history.Append && m.Key == op.Key && !slices.Contains(op.List, m.Value) {
 			if c.another(Internal) {
 				c.keep(Internal, c.one(t, op), "T%d appended %d to %s, and then read %v, which lacks it", t+1, m.Value, op.Key, shown(op.List))
 			}

@@ -124,10 +124,8 @@ func (r Report) uninformative() string {
 	switch {
 	case r.doubt != "":
 		return r.doubt
-	case r.Committed < 2:
-		return fmt.Sprintf("%d transactions are known to have committed, and it takes two to be in each other's way", r.Committed)
 	case r.WW+r.WR+r.RW == 0:
-		return fmt.Sprintf("no read of %d committed transactions shows that one depends on another", r.Committed)
+		return fmt.Sprintf("of %d transactions that surely committed, no read shows that one depends on another", r.Committed)
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package txn_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -133,11 +134,7 @@ func TestSnapshotIsolatedHistoriesShowWriteSkewAtMost(t *testing.T) {
 		var opened []open
 		for range rapid.IntRange(0, 40).Draw(t, "turns") {
 			if len(opened) == 0 || len(opened) < 4 && rapid.Bool().Draw(t, "begin") {
-				saw := map[string]int{}
-				for k, v := range versions {
-					saw[k] = v
-				}
-				opened = append(opened, open{s.begin(), saw})
+				opened = append(opened, open{s.begin(), maps.Clone(versions)})
 				continue
 			}
 			i := rapid.IntRange(0, len(opened)-1).Draw(t, "whose turn")

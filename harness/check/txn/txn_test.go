@@ -54,6 +54,16 @@ var pairs = []struct {
 		want: counts{txn.G0: 1},
 	},
 	{
+		name: "G0: what one reads of its own writes is no more than that",
+		bad: `ok: a x 1; r x [1]; a y 1
+		      ok: a x 2; a y 2
+		      ok: r x [1 2]; r y [2 1]`,
+		good: `ok: a x 1; r x [1]; a y 1
+		       ok: a x 2; a y 2
+		       ok: r x [1 2]; r y [1 2]`,
+		want: counts{txn.G0: 1},
+	},
+	{
 		name: "G1a: what was aborted is read",
 		bad: `failed: a x 1
 		      ok: r x [1]
@@ -94,6 +104,18 @@ var pairs = []struct {
 		       ok: a x 2; a y 1
 		       ok: r x [2 1]`,
 		want: counts{txn.G1c: 1},
+	},
+	{
+		name: "G1c: by overwriting what nobody has read",
+		bad: `ok: a x 1; r y [1]
+		      ok: a x 2; a y 1
+		      ok: r x [1]`,
+		good: `ok: a x 1; r y [1]
+		       ok: a x 2; a y 1
+		       ok: r x [2]`,
+		want: counts{txn.G1c: 1, txn.GSingle: 1},
+		words: "T2 appended 2 to x, which [1] as it was read lacks, while T1 had appended 1, which is in it: so T1 came before T2 (ww); " +
+			"T1 read y = [1], in which 1 was appended by T2: so T2 came before T1 (wr)",
 	},
 	{
 		name: "G-single: one half of what another did is seen",
@@ -172,6 +194,14 @@ var pairs = []struct {
 		want: counts{txn.G2Item: 1},
 		words: "T1 read y = [], which lacks 1, appended by T2: so T1 came before T2 (rw); " +
 			"T2 read x = [], which lacks 1, appended by T1: so T2 came before T1 (rw)",
+	},
+	{
+		name: "G2-item: of two that append to one list, which nobody has read",
+		bad: `ok: a x 1; r y []
+		      ok: r x []; a x 2; a y 1`,
+		good: `ok: a x 1; r y [1]
+		       ok: r x []; a x 2; a y 1`,
+		want: counts{txn.G2Item: 1},
 	},
 	{
 		name: "G2-item: of three",
