@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,12 +46,19 @@ type Container struct {
 	Mesh         *Mesh             // of which it is a member, if any; its Name is the member's
 	// Skewable prepares the node for Skew: its image must have the library of fixtures/images/redis/clock.c.
 	Skewable bool
+	// Disk, where given, is the path at which the container has a disk of its own, on which the files are that the image has
+	// there. It is in memory, so syncing takes no time, and it is what Node.PowerCut and the faults of Node.Disk are about.
+	Disk     string
+	DiskSize int64 // in bytes, DefaultDiskSize by default
 	// Ready makes one round trip of the server's protocol with the main port at address; nil when it went well. It is called
 	// again until then. A TCP connect is no such round trip: the engine accepts before the server listens.
 	Ready func(ctx context.Context, address string) error
 	// Version, where given, asks the ready server which version it is, for the record.
 	Version func(ctx context.Context, address string) (string, error)
 }
+
+// DefaultDiskSize is the size of a disk whose container does not ask.
+const DefaultDiskSize int64 = 256 << 20
 
 var containerName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 
@@ -93,6 +101,7 @@ type Node struct {
 
 	mu        sync.Mutex
 	container *engine.Container
+	drive     *engine.Disk
 	image     image.Built
 	version   string
 	links     []linkTo
@@ -133,7 +142,7 @@ func (e *Env) Start(c Container) *Node {
 func (e *Env) launch(c Container, places ...engine.Place) *Node {
 	e.t.Helper()
 	n := &Node{env: e, spec: c, places: places, started: make(chan struct{}), up: make(chan struct{})}
-	n.Node = fault.NewNode(e.scene, c.Name, machine{n})
+	n.Node = fault.NewNode(e.scene, c.Name, machine{n}, drive{n})
 	e.mu.Lock()
 	for _, other := range e.nodes {
 		if other.Name == c.Name {
@@ -172,12 +181,20 @@ func (n *Node) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := n.env.engine.Run(ctx, n.places[0].Network, engine.Spec{
+	spec := engine.Spec{
 		Name: n.spec.Name, Image: built.Ref, Entrypoint: n.spec.Entrypoint, Command: n.spec.Command, Environment: n.spec.Environment,
 		Ports: n.spec.Ports, Files: n.spec.Files, Memory: n.spec.Memory, Processes: n.spec.Processes, Capabilities: n.spec.Capabilities,
 		Aliases: n.places[0].Aliases, Also: n.places[1:],
 		Skewable: n.spec.Skewable,
-	})
+	}
+	if n.spec.Disk != "" {
+		n.drive, err = n.env.engine.MakeDisk(ctx, n.places[0].Network, n.spec.Name+"-disk", cmp.Or(n.spec.DiskSize, DefaultDiskSize))
+		if err != nil {
+			return err
+		}
+		spec.Disks = map[string]*engine.Disk{n.spec.Disk: n.drive}
+	}
+	c, err := n.env.engine.Run(ctx, n.places[0].Network, spec)
 	if err != nil {
 		return err
 	}
@@ -406,6 +423,25 @@ func (m machine) Kill(ctx context.Context) error {
 	return m.n.unreachable()
 }
 
+func (m machine) CutPower(ctx context.Context) error {
+	if err := m.ready(); err != nil {
+		return err
+	}
+	d, err := drive(m).there()
+	if err != nil {
+		return err
+	}
+	m.n.expected.Store(true)
+	// Who has lost its power sees no error of its disk, and so can tell nobody of one.
+	if err := m.n.container.Pause(ctx); err != nil {
+		return err
+	}
+	if err := d.Cut(ctx); err != nil {
+		return err
+	}
+	return m.Kill(ctx)
+}
+
 func (m machine) Start(ctx context.Context) error {
 	if err := m.n.container.Start(ctx); err != nil {
 		return err
@@ -463,6 +499,52 @@ func (m machine) Ended() bool { return m.n.ended.Load() }
 func (m machine) ready() error {
 	<-m.n.up
 	return m.n.err
+}
+
+// drive is the node's disk as its faults see it.
+type drive struct{ n *Node }
+
+func (d drive) there() (*engine.Disk, error) {
+	if err := machine(d).ready(); err != nil {
+		return nil, err
+	}
+	if d.n.drive == nil {
+		return nil, fmt.Errorf("%s has no disk of its own: say in its Container at which path it is to have one (Disk)", d.n.Name)
+	}
+	return d.n.drive, nil
+}
+
+func (d drive) Fill(ctx context.Context) error {
+	disk, err := d.there()
+	if err != nil {
+		return err
+	}
+	return disk.Fill(ctx)
+}
+
+func (d drive) Drain(ctx context.Context) error { return d.n.drive.Drain(ctx) }
+
+func (d drive) Slow(ctx context.Context, every time.Duration) error {
+	disk, err := d.there()
+	if err != nil {
+		return err
+	}
+	return disk.Slow(ctx, every)
+}
+
+// remove removes the container and its disk, as far as they were made.
+func (n *Node) remove(ctx context.Context) error {
+	var err error
+	if n.beside != nil {
+		err = n.beside.remove(ctx) // first: it holds on to the node's network
+	}
+	if n.container != nil {
+		err = errors.Join(err, n.container.Remove(ctx))
+	}
+	if n.drive != nil {
+		err = errors.Join(err, n.drive.Remove(ctx))
+	}
+	return err
 }
 
 // RespondsHTTP is a Ready for servers that speak HTTP: a GET of the path is answered with a status below 400.

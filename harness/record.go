@@ -101,7 +101,7 @@ func (e *Env) teardown() {
 	e.t.Helper()
 	// A fault that still lasts would hold up the clients that are closed now.
 	for _, f := range slices.Backward(e.faults) {
-		if f.Kind != "kill" {
+		if f.Kind != "kill" && f.Kind != "power cut" {
 			if err := f.Heal(); err != nil {
 				e.fail(evidence.Unhealed, "%s", err)
 			}
@@ -141,14 +141,7 @@ func (e *Env) remove() error {
 	errs := make([]error, len(e.nodes)+len(e.networks))
 	var all sync.WaitGroup
 	for i, n := range e.nodes {
-		all.Go(func() {
-			if n.beside != nil {
-				errs[i] = n.beside.remove(ctx) // first: it holds on to the node's network
-			}
-			if n.container != nil {
-				errs[i] = errors.Join(errs[i], n.container.Remove(ctx))
-			}
-		})
+		all.Go(func() { errs[i] = n.remove(ctx) })
 	}
 	all.Wait()
 	for i, n := range e.networks {

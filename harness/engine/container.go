@@ -17,6 +17,7 @@ import (
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
@@ -41,6 +42,12 @@ type Spec struct {
 	// NetworkOf is the container whose network stack it shares, in place of one of its own: it publishes no ports, and its
 	// name is unknown to others. When that one is started again, it has another stack, and so must this one be started again.
 	NetworkOf *Container
+	Offline   bool // it has no network at all
+	// Disks are the disks that it alone has, by the path at which it finds them. What it writes to one may count as its memory,
+	// which therefore is its limit and the disk's size.
+	Disks map[string]*Disk
+
+	host func(*container.HostConfig) // what only this package asks for
 }
 
 // Place is a network on which a container is found, and the names by which it is.
@@ -63,6 +70,7 @@ type Container struct {
 	engine *Engine
 	id     string
 	c      testcontainers.Container
+	disks  []*Disk
 	gone   func()
 
 	skewable bool
@@ -98,9 +106,9 @@ func (e *Engine) Run(ctx context.Context, n *Network, spec Spec) (*Container, er
 		if refused(making, err) {
 			gone()
 		}
-		return nil, fmt.Errorf("create container %s from %s: %w", spec.Name, spec.Image, explain(err))
+		return nil, fmt.Errorf("create container %s from %s: %w", spec.Name, spec.Image, unmountable(explain(err)))
 	}
-	c := &Container{Name: spec.Name, engine: e, id: tc.GetContainerID(), c: tc, gone: gone, skewable: spec.Skewable}
+	c := &Container{Name: spec.Name, engine: e, id: tc.GetContainerID(), c: tc, gone: gone, skewable: spec.Skewable, disks: slices.Collect(maps.Values(spec.Disks))}
 	if err == nil {
 		err = n.Made()
 	}
@@ -113,7 +121,7 @@ func (e *Engine) Run(ctx context.Context, n *Network, spec Spec) (*Container, er
 		err = c.Start(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start container %s from %s: %w", spec.Name, spec.Image, explain(err)), c.Remove(context.WithoutCancel(ctx)))
+		return nil, errors.Join(fmt.Errorf("start container %s from %s: %w", spec.Name, spec.Image, unmountable(explain(err))), c.Remove(context.WithoutCancel(ctx)))
 	}
 	return c, nil
 }
@@ -135,7 +143,7 @@ func request(n *Network, spec Spec, labels map[string]string) testcontainers.Con
 		skewable(&r)
 	}
 	shares := spec.NetworkOf
-	if shares != nil {
+	if shares != nil || spec.Offline {
 		r.EndpointSettingsModifier = nil
 	}
 	var config *container.Config
@@ -152,14 +160,24 @@ func request(n *Network, spec Spec, labels map[string]string) testcontainers.Con
 		// The name of a container that is down is not to be sought elsewhere: without an ndots of one's own the engine asks the
 		// machine's name servers for what it does not know.
 		h.DNSOptions, h.DNSSearch = []string{"ndots:1"}, []string{"."}
-		if shares != nil {
+		switch {
+		case shares != nil:
 			h.NetworkMode = container.NetworkMode("container:" + shares.id)
 			h.DNSOptions, h.DNSSearch = nil, nil // they come with it
+		case spec.Offline:
+			h.NetworkMode = "none"
 		}
 		h.CapDrop, h.CapAdd = []string{"ALL"}, spec.Capabilities
 		h.SecurityOpt = []string{"no-new-privileges"}
 		h.Memory = cmp.Or(spec.Memory, DefaultMemory)
 		h.PidsLimit = new(cmp.Or(spec.Processes, DefaultProcesses))
+		for path, d := range spec.Disks {
+			h.Memory += d.size
+			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Source: d.volume, Target: path})
+		}
+		if spec.host != nil {
+			spec.host(h)
+		}
 	}
 	// After the modifiers, because testcontainers decides on ports after them too: asked for none, it publishes on every
 	// interface all that the image exposes.
@@ -204,8 +222,18 @@ func (c *Container) Start(ctx context.Context) error {
 		}
 		c.unknown = false
 	}
+	for _, d := range c.disks {
+		if err := d.starting(ctx); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+	}
 	if _, err := c.engine.cli.ContainerStart(ctx, c.id, client.ContainerStartOptions{}); err != nil {
 		return fmt.Errorf("start: %w", explain(err))
+	}
+	for _, d := range c.disks {
+		if err := d.started(ctx, c); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
 	}
 	inspect, err := c.engine.cli.ContainerInspect(ctx, c.id, client.ContainerInspectOptions{})
 	if err != nil {
@@ -231,6 +259,13 @@ func (c *Container) Start(ctx context.Context) error {
 	c.ended = !inspect.Container.State.Running
 	c.hand = grasp(c.id, inspect.Container.State.Pid)
 	return nil
+}
+
+// killed says whether it was killed and not started since.
+func (c *Container) killed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ports == nil
 }
 
 // ErrEnded is the error of a container whose process ended as soon as it had begun.

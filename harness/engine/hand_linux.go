@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -127,7 +128,24 @@ func ended(err error) bool {
 	return errors.Is(err, os.ErrProcessDone) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENODEV)
 }
 
-func (h *hand) kill() error { return h.process.Signal(syscall.SIGKILL) }
+// kill ends the container's processes. Where version 1 has frozen them, each has its signal before it may run on, and so does
+// nothing any more; version 2 lets a frozen process be killed.
+func (h *hand) kill() error {
+	err := h.process.Signal(syscall.SIGKILL)
+	if h.freezer.v2 {
+		return err
+	}
+	if state, _ := os.ReadFile(filepath.Join(h.freezer.dir, "freezer.state")); !strings.Contains(string(state), "FROZEN") {
+		return err
+	}
+	members, reading := os.ReadFile(filepath.Join(h.freezer.dir, "cgroup.procs"))
+	for number := range strings.FieldsSeq(string(members)) {
+		if pid, err := strconv.Atoi(number); err == nil && pid > 0 {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // frozen, it cannot have ended: the number is still its own
+		}
+	}
+	return errors.Join(err, reading, h.freezer.set("freezer.state", "THAWED"))
+}
 
 // freeze stops the container's processes, or lets them run on, and returns when all have.
 func (h *hand) freeze(ctx context.Context, frozen bool) error {

@@ -67,13 +67,21 @@ func child(way string) error {
 		return nil // with nobody but the reaper to remove it
 	}
 	n := e.BeginNetwork(ctx, "child")
-	var containers []*Container
-	for _, name := range []string{"one", "two"} {
-		c, err := e.Run(ctx, n, Spec{Name: name, Image: built.Ref, Ports: []int{8474}})
+	var disks map[string]*Disk
+	if strings.HasPrefix(way, "disk") {
+		d, err := e.MakeDisk(ctx, n, "disk", diskSize)
 		if err != nil {
 			return err
 		}
-		containers = append(containers, c)
+		disks = map[string]*Disk{"/data": d}
+	}
+	var containers []*Container
+	for _, name := range []string{"one", "two"} {
+		c, err := e.Run(ctx, n, Spec{Name: name, Image: built.Ref, Ports: []int{8474}, Disks: disks})
+		if err != nil {
+			return err
+		}
+		containers, disks = append(containers, c), nil
 	}
 	if way == "paused" {
 		if err := containers[0].Pause(ctx); err != nil {
@@ -93,7 +101,7 @@ func child(way string) error {
 			}
 		}
 		return n.Remove(ctx)
-	case "panic":
+	case "panic", "disk, panic":
 		panic("as go test -timeout does")
 	case "in flight":
 		// A request on its way when the process dies: the engine makes the container all the same.
@@ -121,7 +129,7 @@ func start(t *testing.T, way string, env ...string) process {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(append(os.Environ(), childVar+"="+way), env...)
 	cmd.Stderr = os.Stderr
-	if way == "panic" {
+	if strings.HasSuffix(way, "panic") {
 		cmd.Stderr = nil
 	}
 	in, err := cmd.StdinPipe()
@@ -171,6 +179,14 @@ func left(t *testing.T, cli *client.Client, owner string) (things []string) {
 	for _, n := range networks.Items {
 		things = append(things, "network "+n.Name)
 	}
+	volumes, err := cli.VolumeList(context.Background(), client.VolumeListOptions{Filters: mine})
+	require.NoError(t, err)
+	for _, v := range volumes.Items {
+		things = append(things, "volume "+v.Name)
+		for _, path := range devices(t, v.Name) {
+			things = append(things, "device "+path)
+		}
+	}
 	return things
 }
 
@@ -208,17 +224,28 @@ func TestNothingIsLeftOfAProcess(t *testing.T) {
 		"panic":       func(process) {},
 		"clean":       func(process) {},
 		"ahead":       func(process) {},
+		"disk":        func(p process) { _ = p.Process.Kill() },
+		"disk, panic": func(process) {},
 	} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			p := start(t, way)
 			require.NotZero(t, p.reaper)
-			if way != "clean" && way != "panic" && way != "ahead" {
-				require.NotEmpty(t, left(t, cli, p.owner), "there is something to leave behind")
+			before := left(t, cli, p.owner)
+			if way != "clean" && way != "panic" && way != "disk, panic" && way != "ahead" {
+				require.NotEmpty(t, before, "there is something to leave behind")
 			}
 			end(p)
 			_ = p.Wait()
 			goneAltogether(t, cli, p)
+			if way == "disk" {
+				require.Len(t, before, 6, "two containers and a keeper, a network, a volume and its device")
+			}
+			for _, thing := range before {
+				if volume, is := strings.CutPrefix(thing, "volume "); is {
+					eventually(t, "the device of "+volume+" is gone", func() bool { return len(devices(t, volume)) == 0 })
+				}
+			}
 		})
 	}
 }

@@ -96,7 +96,7 @@ func reap(id string, pipe io.Reader) {
 	left := listen(pipe)
 	reapUntilGone(ctx, left, func(ctx context.Context) (int, error) {
 		r, err := remove(ctx, cli, ofOwner(id), false)
-		return r.Containers + r.Networks, err
+		return r.Containers + r.Networks + r.Volumes, err
 	})
 	_ = owners.remove(id)
 	sweep.Wait()

@@ -1,5 +1,6 @@
 // Package fault is what can happen to a system: to the links between its parts (Link), to the packets on the way to a part
-// (Packets) and to the parts themselves (Node). Every fault is a value with a window in time and an undo.
+// (Packets), to the parts themselves (Node), and to what they keep their data on (Disk). Every fault is a value with a window
+// in time and an undo.
 //
 // It is the sole importer of Toxiproxy, both the server embedded in the test process and the client of one that runs in a
 // container. Judging whether a fault was felt may not enter: that is for who sees the operations (harness).
@@ -24,7 +25,7 @@ type Scene struct {
 
 // Fault is one injection. It lasts until Heal.
 type Fault struct {
-	Kind   string        // "delay", "throttle", "drop", "sever", "reset", "kill", "pause", "partition", "lose", …
+	Kind   string        // "delay", "throttle", "drop", "sever", "reset", "kill", "power cut", "pause", "partition", "lose", …
 	Target string        // the link's, node's or mesh's name
 	Detail string        // e.g. "client to server", "500ms server to client"
 	Undo   string        // what undoes it: "heal", "restart", "resume"

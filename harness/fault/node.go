@@ -3,6 +3,8 @@ package fault
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -21,6 +23,8 @@ type Machine interface {
 	Clock(ctx context.Context, ahead time.Duration) error
 	// Ended tells whether the kernel has ended it for want of memory under a limit of Memory, and it was not started since.
 	Ended() bool
+	// CutPower ends the machine as its power does, with its disk as what was synced to it. Start is its undo.
+	CutPower(context.Context) error
 }
 
 // machineLimit bounds one call to the engine.
@@ -40,15 +44,19 @@ type Node struct {
 
 	scene   *Scene
 	machine Machine
+	disk    *Disk
 
 	mu   sync.Mutex
-	last map[string]*Fault // the latest of each sort; a kill and a pause are of one
+	last map[string]*Fault // the latest of each sort; a kill, a power cut and a pause are of one
 }
 
-// NewNode returns the node of that name in the scene.
-func NewNode(scene *Scene, name string, m Machine) *Node {
-	return &Node{Name: name, scene: scene, machine: m, last: map[string]*Fault{}}
+// NewNode returns the node of that name in the scene, and what does to its disk what is done to it.
+func NewNode(scene *Scene, name string, m Machine, d Drive) *Node {
+	return &Node{Name: name, scene: scene, machine: m, disk: &Disk{Name: name, scene: scene, drive: d}, last: map[string]*Fault{}}
 }
+
+// Disk is what the node keeps its data on.
+func (n *Node) Disk() *Disk { return n.disk }
 
 // Kill ends the node's processes with SIGKILL: no handler runs, connections are closed by the kernel. What the processes had
 // written to files stays, also what they had not synced: the page cache survives, so this is a crash of a process and not a
@@ -61,6 +69,17 @@ func (n *Node) Kill() *Fault {
 // suspended virtual machine. The kernel still acknowledges what arrives until its buffers are full. The undo is Resume.
 func (n *Node) Pause() *Fault {
 	return n.fault(down, &Fault{Kind: "pause", Undo: "resume"}, n.machine.Pause, n.machine.Unpause)
+}
+
+// PowerCut ends the node as the loss of its power does: at one instant its processes stop, and its disk is as it was synced.
+// What they had written and not synced is gone, but for what the kernel had written back of its own accord, which it does to
+// what is older than some seconds. The processes see no error, and say nobody goodbye. The node must have a disk of its own;
+// outside of it, its files stay as after a kill. The undo is Restart.
+//
+// What a drive's own cache loses is not modelled, nor torn sectors: what was given to the device is there, also where nobody
+// had waited for it.
+func (n *Node) PowerCut() *Fault {
+	return n.fault(down, &Fault{Kind: "power cut", Undo: "restart"}, n.machine.CutPower, n.machine.Start)
 }
 
 // What the kernel takes: no quota below 1 ms, no period above 1 s (Documentation/scheduler/sched-bwc.rst).
@@ -127,11 +146,11 @@ func (n *Node) Skew(ahead time.Duration) *Fault {
 		func(ctx context.Context) error { return n.machine.Clock(ctx, 0) })
 }
 
-// Restart starts a killed node again, or one that a Squeeze has ended, with its files as they were. It returns when the
-// processes run; whether the server in it is ready is for a condition to await.
+// Restart starts a node again that was killed, lost its power or was ended by a Squeeze. It returns when the processes run;
+// whether the server in it is ready is for a condition to await.
 func (n *Node) Restart() {
 	if !n.machine.Ended() {
-		n.heal("kill")
+		n.heal("kill", "power cut")
 		return
 	}
 	if err := limited(n.machine.Start)(); err != nil {
@@ -162,12 +181,12 @@ func (n *Node) fault(sort string, f *Fault, do, undoing func(context.Context) er
 	return f
 }
 
-func (n *Node) heal(kind string) {
+func (n *Node) heal(kinds ...string) {
 	n.mu.Lock()
 	f := n.last[down]
 	n.mu.Unlock()
-	if f == nil || f.Kind != kind || f.isHealed() {
-		n.scene.Fatal(fmt.Errorf("%s is not down by a %s, so there is nothing to undo", n.Name, kind))
+	if f == nil || !slices.Contains(kinds, f.Kind) || f.isHealed() {
+		n.scene.Fatal(fmt.Errorf("%s is not down by a %s, so there is nothing to undo", n.Name, strings.Join(kinds, " or a ")))
 	}
 	if err := f.Heal(); err != nil {
 		n.scene.Fatal(err)

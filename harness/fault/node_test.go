@@ -28,10 +28,16 @@ func (p *puppet) do(ctx context.Context, what string) error {
 	return p.err
 }
 
-func (p *puppet) Kill(ctx context.Context) error    { return p.do(ctx, "kill") }
-func (p *puppet) Start(ctx context.Context) error   { return p.do(ctx, "start") }
-func (p *puppet) Pause(ctx context.Context) error   { return p.do(ctx, "pause") }
-func (p *puppet) Unpause(ctx context.Context) error { return p.do(ctx, "unpause") }
+func (p *puppet) Kill(ctx context.Context) error     { return p.do(ctx, "kill") }
+func (p *puppet) Start(ctx context.Context) error    { return p.do(ctx, "start") }
+func (p *puppet) Pause(ctx context.Context) error    { return p.do(ctx, "pause") }
+func (p *puppet) Unpause(ctx context.Context) error  { return p.do(ctx, "unpause") }
+func (p *puppet) CutPower(ctx context.Context) error { return p.do(ctx, "cut power") }
+func (p *puppet) Fill(ctx context.Context) error     { return p.do(ctx, "fill") }
+func (p *puppet) Drain(ctx context.Context) error    { return p.do(ctx, "drain") }
+func (p *puppet) Slow(ctx context.Context, every time.Duration) error {
+	return p.do(ctx, fmt.Sprintf("slow %v", every))
+}
 
 func (p *puppet) Processors(ctx context.Context, quota, period time.Duration) error {
 	return p.do(ctx, fmt.Sprintf("%v in %v", quota, period))
@@ -46,7 +52,7 @@ func (p *puppet) Ended() bool { return p.ended }
 
 func TestNodeIsKilledAndFrozenAndComesBack(t *testing.T) {
 	st, m := newScene(), &puppet{}
-	n := NewNode(st.Scene, "primary", m)
+	n := NewNode(st.Scene, "primary", m, m)
 	kill := n.Kill()
 	assert.Equal(t, "kill on primary", kill.String())
 	assert.Equal(t, "restart", kill.Undo)
@@ -64,21 +70,52 @@ func TestNodeIsKilledAndFrozenAndComesBack(t *testing.T) {
 	assert.Len(t, st.healed, 4)
 }
 
+func TestNodeLosesItsPowerAndComesBack(t *testing.T) {
+	st, m := newScene(), &puppet{}
+	n := NewNode(st.Scene, "primary", m, m)
+	cut := n.PowerCut()
+	assert.Equal(t, "power cut on primary", cut.String())
+	assert.Equal(t, "restart", cut.Undo)
+	assert.EqualError(t, fatal(t, func() { n.Kill() }), "inject kill on primary: the node is down already (power cut); heal that first")
+	n.Restart()
+	heal(t, n.PowerCut())
+	assert.Equal(t, []string{"cut power", "start", "cut power", "start"}, m.done)
+	assert.Len(t, st.healed, 2)
+}
+
+func TestDiskIsFullAndSlowAndWellAgain(t *testing.T) {
+	st, m := newScene(), &puppet{}
+	d := NewNode(st.Scene, "primary", m, m).Disk()
+	full, slow := d.Fill(), d.Slow(20*time.Millisecond)
+	assert.Equal(t, "full disk on primary", full.String())
+	assert.Equal(t, "slow disk 20ms an access on primary", slow.String())
+	assert.Equal(t, 20*time.Millisecond, slow.Delay, "who waits for the disk waits as long")
+	assert.EqualError(t, fatal(t, func() { d.Fill() }), "inject full disk on primary: there is one already; heal that first")
+	assert.EqualError(t, fatal(t, func() { d.Slow(time.Second) }), "inject slow disk 1s an access on primary: there is one already; heal that first")
+	heal(t, full)
+	heal(t, slow)
+	heal(t, d.Fill())
+	assert.EqualError(t, fatal(t, func() { d.Slow(0) }), "slow disk on primary: one access every 0s: it takes more than 0 and at most 1s")
+	assert.EqualError(t, fatal(t, func() { d.Slow(2 * time.Second) }), "slow disk on primary: one access every 2s: it takes more than 0 and at most 1s")
+	assert.Equal(t, []string{"fill", "slow 20ms", "drain", "slow 0s", "fill", "drain"}, m.done)
+	assert.Len(t, st.healed, 3)
+}
+
 func TestNodeThatIsDownCannotBeTakenDown(t *testing.T) {
 	m := &puppet{}
-	n := NewNode(newScene().Scene, "primary", m)
+	n := NewNode(newScene().Scene, "primary", m, m)
 	n.Kill()
 	assert.EqualError(t, fatal(t, func() { n.Kill() }), "inject kill on primary: the node is down already (kill); heal that first")
 	assert.EqualError(t, fatal(t, func() { n.Pause() }), "inject pause on primary: the node is down already (kill); heal that first")
 	assert.EqualError(t, fatal(t, func() { n.Resume() }), "primary is not down by a pause, so there is nothing to undo")
 	n.Restart()
-	assert.EqualError(t, fatal(t, func() { n.Restart() }), "primary is not down by a kill, so there is nothing to undo")
+	assert.EqualError(t, fatal(t, func() { n.Restart() }), "primary is not down by a kill or a power cut, so there is nothing to undo")
 	assert.Equal(t, []string{"kill", "start"}, m.done)
 }
 
 func TestNodeTellsWhatTheEngineSays(t *testing.T) {
 	st, m := newScene(), &puppet{err: errors.New("no such container")}
-	n := NewNode(st.Scene, "primary", m)
+	n := NewNode(st.Scene, "primary", m, m)
 	assert.EqualError(t, fatal(t, func() { n.Kill() }), "inject kill on primary: no such container")
 	assert.Empty(t, st.injected)
 	m.err = nil
@@ -95,25 +132,28 @@ func TestNodeTellsWhatTheEngineSays(t *testing.T) {
 func TestSabotagedNodeIsLeftAlone(t *testing.T) {
 	st, m := newScene(), &puppet{}
 	st.Sabotaged = true
-	n := NewNode(st.Scene, "primary", m)
+	n := NewNode(st.Scene, "primary", m, m)
 	n.Kill()
 	assert.Error(t, fatal(t, func() { n.Pause() }), "what cannot be injected cannot be sabotaged")
 	n.Restart()
 	n.Pause()
 	n.Resume()
 	heal(t, n.Kill())
+	heal(t, n.PowerCut())
+	heal(t, n.Disk().Fill())
+	heal(t, n.Disk().Slow(time.Millisecond))
 	n.Kill()
 	heal(t, n.Starve(0.1))
 	heal(t, n.Squeeze(1))
 	heal(t, n.Skew(1))
 	assert.Empty(t, m.done)
-	assert.Len(t, st.injected, 7)
-	assert.Len(t, st.healed, 6)
+	assert.Len(t, st.injected, 10)
+	assert.Len(t, st.healed, 9)
 }
 
 func TestNodeIsStarvedSqueezedAndSkewedBesideAKill(t *testing.T) {
 	st, m := newScene(), &puppet{}
-	n := NewNode(st.Scene, "cache", m)
+	n := NewNode(st.Scene, "cache", m, m)
 	starved, squeezed, skewed := n.Starve(0.25), n.Squeeze(24<<20), n.Skew(-2*time.Second)
 	assert.Equal(t, "starve to 0.25 processors on cache", starved.String())
 	assert.Equal(t, 7500*time.Microsecond, starved.Delay, "the longest that it stands still")
@@ -137,12 +177,12 @@ func TestNodeIsStarvedSqueezedAndSkewedBesideAKill(t *testing.T) {
 func TestStarvingStaysWithinWhatTheKernelTakes(t *testing.T) {
 	for processors, want := range map[float64]string{0.1: "1ms in 10ms", 0.05: "1ms in 20ms", 0.003: "1ms in 333.333ms", 0.001: "1ms in 1s", 2: "20ms in 10ms"} {
 		m := &puppet{}
-		NewNode(newScene().Scene, "cache", m).Starve(processors)
+		NewNode(newScene().Scene, "cache", m, m).Starve(processors)
 		assert.Equal(t, []string{want}, m.done)
 	}
 	for _, none := range []float64{0, -1, 0.0009, math.NaN(), math.Inf(1)} {
 		m := &puppet{}
-		n := NewNode(newScene().Scene, "cache", m)
+		n := NewNode(newScene().Scene, "cache", m, m)
 		assert.ErrorContains(t, fatal(t, func() { n.Starve(none) }), "processors on cache: leave it at least 0.001 processors")
 		assert.Empty(t, m.done)
 	}
@@ -150,7 +190,7 @@ func TestStarvingStaysWithinWhatTheKernelTakes(t *testing.T) {
 
 func TestNodeThatASqueezeHasEndedIsRestarted(t *testing.T) {
 	st, m := newScene(), &puppet{}
-	n := NewNode(st.Scene, "cache", m)
+	n := NewNode(st.Scene, "cache", m, m)
 	squeezed := n.Squeeze(24 << 20)
 	m.ended = true
 	const down = "the node is down already (it was squeezed, and the kernel has ended it); Restart it first"
