@@ -108,7 +108,9 @@ type Node struct {
 	direct    *Link
 	beside    *beside // where its packets can be lost
 
-	expected atomic.Bool // a fault took it down, or the test is over
+	// expected says of the container's present run that it is to end: a fault took it down, or the test is over. Each run has
+	// one of its own, since the end of one may be noticed when the next has begun.
+	expected atomic.Pointer[atomic.Bool]
 
 	squeezed atomic.Bool  // a Squeeze is in force
 	relieved atomic.Int64 // when the last one was healed, on the Env's clock
@@ -142,6 +144,7 @@ func (e *Env) Start(c Container) *Node {
 func (e *Env) launch(c Container, places ...engine.Place) *Node {
 	e.t.Helper()
 	n := &Node{env: e, spec: c, places: places, started: make(chan struct{}), up: make(chan struct{})}
+	n.expected.Store(new(atomic.Bool))
 	n.Node = fault.NewNode(e.scene, c.Name, machine{n}, drive{n})
 	e.mu.Lock()
 	for _, other := range e.nodes {
@@ -333,9 +336,10 @@ func (n *Node) unreachable() error {
 
 // watch notices when the container ends though nobody killed it.
 func (n *Node) watch() {
+	expected := n.expected.Load()
 	n.env.watch.Go(func() {
 		code, err := n.container.Exited(n.env.watching)
-		if err != nil || n.expected.Load() {
+		if err != nil || expected.Load() {
 			return
 		}
 		outOfMemory, err := n.container.OutOfMemory(n.env.watching)
@@ -416,7 +420,7 @@ func (m machine) Kill(ctx context.Context) error {
 	if err := m.ready(); err != nil {
 		return err
 	}
-	m.n.expected.Store(true)
+	m.n.expected.Load().Store(true)
 	if err := m.n.container.Kill(ctx); err != nil {
 		return err
 	}
@@ -431,7 +435,7 @@ func (m machine) CutPower(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.n.expected.Store(true)
+	m.n.expected.Load().Store(true)
 	// Who has lost its power sees no error of its disk, and so can tell nobody of one.
 	if err := m.n.container.Pause(ctx); err != nil {
 		return err
@@ -446,7 +450,7 @@ func (m machine) Start(ctx context.Context) error {
 	if err := m.n.container.Start(ctx); err != nil {
 		return err
 	}
-	m.n.expected.Store(false)
+	m.n.expected.Store(new(atomic.Bool))
 	m.n.ended.Store(false)
 	m.n.watch()
 	if m.n.beside != nil {

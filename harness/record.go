@@ -108,7 +108,7 @@ func (e *Env) teardown() {
 		}
 	}
 	for _, n := range e.nodes {
-		n.expected.Store(true)
+		n.expected.Load().Store(true)
 	}
 	e.cancel()
 	for _, close := range slices.Backward(e.closers) {
