@@ -33,7 +33,20 @@ type Stack struct {
 	mu     sync.Mutex
 	shell  Shell
 	serial int
-	force  []*rule // in force, the latest last
+	force  []*lasting // in force, the latest last
+}
+
+// lasting is a fault that lasts longer than a stack: what puts it into one, and how many packets it met in those that have ended.
+type lasting struct {
+	act
+	before int
+}
+
+// act is what a fault does to a stack.
+type act interface {
+	put(context.Context, Shell) error
+	remove(context.Context, Shell) (met int, err error)
+	count(context.Context, Shell) (met int, err error)
 }
 
 // NewStack returns the network stack of the node of that name. Its shell may come later (Started).
@@ -89,7 +102,9 @@ func (s *Stack) Packets(port int) *Packets { return &Packets{stack: s, port: por
 // such as the test process, reaches a published port through the engine's own proxy, and then the packets are those between
 // that proxy and the container: how TCP copes is seen there, and not by the client. UDP ports are not published.
 //
-// Faults can be combined: they act in the order of their injection, and what one has lost the next does not see.
+// Faults can be combined: they act in the order of their injection, and what one has lost the next does not see. Of Delay,
+// Reorder and Duplicate there is one at a time for a server: they are the kernel's netem, which not every kernel has, and where it has
+// not they are not provable.
 type Packets struct {
 	stack *Stack
 	port  int
@@ -176,13 +191,23 @@ func (p *Packets) inject(f *Fault, dir Direction, does func(chain string) string
 			jumps = append(jumps, fmt.Sprintf("OUTPUT -p %s --sport %d", protocol, p.port))
 		}
 	}
-	return p.stack.inject(f, &rule{does: does, jumps: jumps})
+	name := p.stack.name()
+	return p.stack.inject(f, &rule{table: "filter", chain: name, does: does(name), jumps: jumps})
 }
 
-func (s *Stack) inject(f *Fault, r *rule) *Fault {
+// name is a name for the next chain.
+func (s *Stack) name() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.serial++
+	return fmt.Sprintf("assay-%d", s.serial)
+}
+
+func (s *Stack) inject(f *Fault, a act) *Fault {
 	<-s.ready // before the fault's window begins
-	f.packets = func() (int, error) { return s.count(r) }
-	return s.scene.inject(f, func() error { return s.put(r) }, func() error { return s.remove(r) })
+	l := &lasting{act: a}
+	f.packets = func() (int, error) { return s.count(l) }
+	return s.scene.inject(f, func() error { return s.put(l) }, func() error { return s.remove(l) })
 }
 
 // open waits for the shell.
@@ -192,7 +217,7 @@ func (s *Stack) open() (context.Context, context.CancelFunc, error) {
 	return ctx, cancel, s.err
 }
 
-func (s *Stack) put(r *rule) error {
+func (s *Stack) put(r *lasting) error {
 	ctx, cancel, err := s.open()
 	defer cancel()
 	if err != nil {
@@ -200,8 +225,6 @@ func (s *Stack) put(r *rule) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.serial++
-	r.chain = fmt.Sprintf("assay-%d", s.serial)
 	if err := r.put(ctx, s.shell); err != nil {
 		return err
 	}
@@ -209,7 +232,7 @@ func (s *Stack) put(r *rule) error {
 	return nil
 }
 
-func (s *Stack) remove(r *rule) error {
+func (s *Stack) remove(r *lasting) error {
 	ctx, cancel, err := s.open()
 	defer cancel()
 	if err != nil {
@@ -222,12 +245,12 @@ func (s *Stack) remove(r *rule) error {
 		return err
 	}
 	r.before += n
-	s.force = slices.DeleteFunc(s.force, func(other *rule) bool { return other == r })
+	s.force = slices.DeleteFunc(s.force, func(other *lasting) bool { return other == r })
 	return nil
 }
 
-// count is how many packets the rule has met, up to now or to its end.
-func (s *Stack) count(r *rule) (int, error) {
+// count is how many packets the fault has met, up to now or to its end.
+func (s *Stack) count(r *lasting) (int, error) {
 	ctx, cancel, err := s.open()
 	defer cancel()
 	if err != nil {
@@ -242,52 +265,60 @@ func (s *Stack) count(r *rule) (int, error) {
 	return r.before + n, err
 }
 
-// rule is one fault as iptables has it: a chain of its own with a single rule, so that the counter of that rule is the
+// rule is a fault as iptables has it: a chain of its own with a single rule, so that the counter of that rule is the
 // fault's, and jumps to it.
 type rule struct {
-	does  func(chain string) string // the match and the target
-	jumps []string                  // from where packets come
+	table string
 	chain string
-
-	before int // packets that it met in stacks that have ended
+	does  string   // the match and the target
+	jumps []string // from where packets come
 }
 
 // restore words one transaction: all of it is done, or nothing.
-func restore(lines ...string) string {
-	return "iptables-nft-restore --noflush <<'.'\n*filter\n" + strings.Join(lines, "\n") + "\nCOMMIT\n.\n"
+func (r *rule) restore(lines ...string) string {
+	return "iptables-nft-restore --noflush <<'.'\n*" + r.table + "\n" + strings.Join(lines, "\n") + "\nCOMMIT\n.\n"
 }
 
-func (r *rule) put(ctx context.Context, shell Shell) error {
-	lines := []string{":" + r.chain + " -", "-A " + r.chain + " " + r.does(r.chain)}
+// adding and removing are scripts; removing first sees to it that no more packets come, then counts, then lets the counter go.
+func (r *rule) adding() string {
+	lines := []string{":" + r.chain + " -", "-A " + r.chain + " " + r.does}
 	for _, j := range r.jumps {
 		lines = append(lines, "-A "+j+" -j "+r.chain)
 	}
-	_, err := shell.Run(ctx, "exec "+restore(lines...)) // a process less to start
-	return lacking("loss of single packets", err)
+	return r.restore(lines...)
 }
 
-// remove ends the rule and returns how many packets it has met: counted when no more come, and before the counter goes.
-func (r *rule) remove(ctx context.Context, shell Shell) (int, error) {
+func (r *rule) removing() string {
 	var lines []string
 	for _, j := range r.jumps {
 		lines = append(lines, "-D "+j+" -j "+r.chain)
 	}
-	out, err := shell.Run(ctx, "set -e\n"+restore(lines...)+r.counter()+"\n"+restore("-F "+r.chain, "-X "+r.chain))
-	if err != nil {
-		return 0, err
-	}
-	return r.counted(out)
+	return r.restore(lines...) + r.counter() + "\n" + r.restore("-F "+r.chain, "-X "+r.chain)
+}
+
+func (r *rule) counter() string { return "iptables-nft -t " + r.table + " -nvxL " + r.chain }
+
+func (r *rule) put(ctx context.Context, shell Shell) error {
+	_, err := shell.Run(ctx, "exec "+r.adding()) // a process less to start
+	return lacking("loss of single packets", err)
+}
+
+func (r *rule) remove(ctx context.Context, shell Shell) (int, error) {
+	return r.ask(ctx, shell, "set -e\n"+r.removing())
 }
 
 func (r *rule) count(ctx context.Context, shell Shell) (int, error) {
-	out, err := shell.Run(ctx, r.counter())
+	return r.ask(ctx, shell, r.counter())
+}
+
+// ask runs a script that prints the counter.
+func (r *rule) ask(ctx context.Context, shell Shell, script string) (int, error) {
+	out, err := shell.Run(ctx, script)
 	if err != nil {
 		return 0, err
 	}
 	return r.counted(out)
 }
-
-func (r *rule) counter() string { return "iptables-nft -nvxL " + r.chain }
 
 // counted reads the table of iptables' -L: a line that names the chain, one that names the columns, packets first, and one for
 // the rule.
@@ -309,7 +340,11 @@ func lacking(what string, err error) error {
 	}
 	for _, words := range []string{"missing kernel module", "qdisc kind is unknown", "Protocol not supported", "(No such file or directory)", "RTNETLINK answers: No such file or directory"} {
 		if strings.Contains(err.Error(), words) {
-			lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
+			said := err.Error()
+			if i := strings.LastIndex(said, "exit status "); i >= 0 {
+				_, said, _ = strings.Cut(said[i:], ": ")
+			}
+			lines := strings.Split(strings.TrimSpace(said), "\n")
 			return unprovable.Here(what, "the engine's kernel has no module for it (%s)", lines[len(lines)-1])
 		}
 	}

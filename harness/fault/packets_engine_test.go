@@ -2,6 +2,8 @@ package fault
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 
 	"assay/harness/engine"
 	"assay/harness/engine/image"
+	"assay/harness/internal/unprovable"
 )
 
 // stack returns the network stack of a container in which nothing listens: datagrams to it are met, or not, all the same.
@@ -31,6 +34,7 @@ func stack(t testing.TB, s *Scene) *Stack {
 		t.Cleanup(func() { require.NoError(t, c.Remove(ctx)) })
 		return c
 	}
+	start(engine.Spec{Name: "client"})
 	server := start(engine.Spec{Name: "server"})
 	sh, err := start(engine.Spec{Name: "packets", NetworkOf: server, Capabilities: []string{"NET_ADMIN"}}).Shell(ctx)
 	require.NoError(t, err)
@@ -40,12 +44,17 @@ func stack(t testing.TB, s *Scene) *Stack {
 	return st
 }
 
-// send sends so many datagrams to a port of the stack's.
+// send sends a datagram for each of the words to a port of the stack's.
 func send(t testing.TB, s *Stack, datagrams string) {
+	t.Helper()
+	sendTo(t, s, "127.0.0.1", datagrams)
+}
+
+func sendTo(t testing.TB, s *Stack, host, datagrams string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	_, err := s.shell.Run(ctx, "bash -c 'for i in "+datagrams+"; do echo $i >/dev/udp/127.0.0.1/7000; done'")
+	_, err := s.shell.Run(ctx, "bash -c 'for i in "+datagrams+"; do echo $i >/dev/udp/"+host+"/7000; done'")
 	require.NoError(t, err)
 }
 
@@ -65,6 +74,32 @@ func TestPacketsAreMetInTheKernel(t *testing.T) {
 	out, err := s.shell.Run(t.Context(), "iptables-nft-save")
 	require.NoError(t, err)
 	require.NotContains(t, out, "assay", "nothing is left")
+}
+
+// Not every kernel has netem. All but that is seen here: with another queue in its place, packets of the port go through it, and all
+// others past it.
+func TestPacketsAreLedToAQueue(t *testing.T) {
+	s := stack(t, newScene().Scene)
+	n := &netem{what: "a queue", queue: "pfifo limit 100", rule: rule{table: "mangle", chain: "assay-1", does: "-j CLASSIFY --set-class 1:4", jumps: []string{"POSTROUTING -p udp --dport 7000"}}}
+	f := s.inject(&Fault{Kind: "queue", Target: "server", Undo: "heal"}, n)
+	sendTo(t, s, "client", "1 2 3")
+	_, err := s.shell.Run(t.Context(), "bash -c 'echo 4 >/dev/udp/client/7001'")
+	require.NoError(t, err)
+	require.Equal(t, 3, f.Packets())
+	out, err := s.shell.Run(t.Context(), "tc -s qdisc show dev eth0")
+	require.NoError(t, err)
+	_, queue, _ := strings.Cut(out, "qdisc pfifo 40:")
+	require.Contains(t, queue, " 3 pkt (dropped 0,")
+	heal(t, f)
+	require.Equal(t, 3, f.Packets())
+	out, err = s.shell.Run(t.Context(), "tc qdisc show dev eth0; iptables-nft-save")
+	require.NoError(t, err)
+	require.NotContains(t, out, "htb")
+	require.NotContains(t, out, "assay", "nothing is left")
+
+	missing := &netem{what: "delay of single packets", queue: "no-such-queue", rule: n.rule}
+	_, ok := errors.AsType[*unprovable.Error](fatal(t, func() { s.inject(&Fault{Kind: "queue", Undo: "heal"}, missing) }))
+	require.True(t, ok, "these are tc's own words")
 }
 
 // From the call of a fault of packets until the next packet is certain to meet it, there pass at most 20 ms in 99 of 100

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -29,7 +30,7 @@ func (k *kernel) Run(ctx context.Context, script string) (string, error) {
 	if k.err != nil {
 		return "", k.err
 	}
-	_, chain, counts := strings.Cut(script, "iptables-nft -nvxL ")
+	_, chain, counts := strings.Cut(script, " -nvxL ")
 	if !counts {
 		return "", nil
 	}
@@ -209,4 +210,72 @@ func TestCountThatCannotBeRead(t *testing.T) {
 		assert.Error(t, err, "%q", table)
 	}
 	assert.Zero(t, (&Fault{}).Packets(), "faults of other kinds meet no packets")
+}
+
+func TestWhatNetemIsTold(t *testing.T) {
+	for _, c := range []struct {
+		inject func(*Packets) *Fault
+		says   string
+		queue  string
+	}{
+		{func(p *Packets) *Fault { return p.Delay(20 * time.Millisecond) }, "delay 20ms server to client, port 7000 on server", "netem limit 100000 delay 20000us"},
+		{
+			func(p *Packets) *Fault { return p.Reorder(0.25, 10*time.Millisecond) },
+			"reorder 25 % of packets ahead by 10ms, server to client, port 7000 on server", "netem limit 100000 delay 10000us reorder 25%",
+		},
+		{func(p *Packets) *Fault { return p.Duplicate(0.125) }, "duplicate 12.5 % of packets server to client, port 7000 on server", "netem limit 100000 duplicate 12.5%"},
+	} {
+		t.Run(c.queue, func(t *testing.T) {
+			_, k, s := onPackets(t)
+			p := s.Packets(7000)
+			f := c.inject(p)
+			assert.Equal(t, c.says, f.String())
+			require.Len(t, k.scripts, 1)
+			assert.Contains(t, k.scripts[0], "tc qdisc add dev $d root handle 1: htb\n")
+			assert.Contains(t, k.scripts[0], "tc qdisc add dev $d parent 1:4 handle 40: "+c.queue+" ||")
+			assert.Contains(t, k.scripts[0], "\n*mangle\n")
+			assert.Equal(t, []string{":assay-1 -", "-A assay-1 -j CLASSIFY --set-class 1:4", "-A POSTROUTING -p tcp --sport 7000 -j assay-1", "-A POSTROUTING -p udp --sport 7000 -j assay-1"}, k.told())
+
+			assert.ErrorContains(t, fatal(t, func() { p.Delay(time.Second) }), "there is a delay, reorder or duplicate in force on server already; heal that first")
+			lossy := p.Lose(Both, 0.5) // what is lost is another matter
+			next := &kernel{met: 2}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			require.NoError(t, s.Renew(ctx, func() (Shell, error) { return next, nil }))
+			assert.Contains(t, next.scripts[0], c.queue)
+			next.told()
+			heal(t, f)
+			assert.Equal(t, 2, f.Packets())
+			require.Len(t, next.scripts, 1)
+			assert.True(t, strings.HasSuffix(next.scripts[0], "tc qdisc del dev $d root\ndone\n"))
+			assert.Equal(t, []string{"-D POSTROUTING -p tcp --sport 7000 -j assay-1", "-D POSTROUTING -p udp --sport 7000 -j assay-1", "-F assay-1", "-X assay-1"}, next.told())
+			heal(t, p.Delay(time.Second), lossy)
+		})
+	}
+}
+
+func TestKernelWithoutNetem(t *testing.T) {
+	_, k, s := onPackets(t)
+	k.err = errors.New("run … in server-packets: exit status 1: Error: Specified qdisc kind is unknown.")
+	for what, inject := range map[string]func(){
+		"delay of single packets": func() { s.Packets(7000).Delay(time.Second) },
+		"reordering of packets":   func() { s.Packets(7000).Reorder(0.5, time.Second) },
+		"duplication of packets":  func() { s.Packets(7000).Duplicate(0.5) },
+	} {
+		cannot, ok := errors.AsType[*unprovable.Error](fatal(t, inject))
+		require.True(t, ok)
+		assert.Equal(t, what, cannot.What)
+		assert.Equal(t, "the engine's kernel has no module for it (Error: Specified qdisc kind is unknown.)", cannot.Why)
+	}
+}
+
+func TestNetemThatMakesNoSense(t *testing.T) {
+	_, k, s := onPackets(t)
+	p := s.Packets(7000)
+	for _, d := range []time.Duration{0, -time.Second, 1500} {
+		assert.ErrorContains(t, fatal(t, func() { p.Delay(d) }), "a delay is a whole number of microseconds, at least one")
+	}
+	assert.ErrorContains(t, fatal(t, func() { p.Reorder(2, time.Second) }), "a probability is above 0 and at most 1")
+	assert.ErrorContains(t, fatal(t, func() { p.Duplicate(0) }), "a probability is above 0 and at most 1")
+	assert.Empty(t, k.scripts)
 }
