@@ -44,7 +44,7 @@ func (p *Packets) queue(f *Fault, what string, d time.Duration, as string) *Faul
 	}
 	p.stack.mu.Unlock()
 	return p.stack.inject(f, &netem{what: what, queue: "netem limit 100000 " + as, rule: rule{
-		table: "mangle", chain: p.stack.name(), does: "-j CLASSIFY --set-class 1:4",
+		table: "mangle", chain: p.stack.name(), does: []string{"-j CLASSIFY --set-class 1:4"},
 		jumps: []string{fmt.Sprintf("POSTROUTING -p tcp --sport %d", p.port), fmt.Sprintf("POSTROUTING -p udp --sport %d", p.port)},
 	}})
 }

@@ -133,10 +133,13 @@ func (p *Packets) LoseEvery(dir Direction, n int) *Fault {
 // same packet sent again. A connection that is there already loses its next packet.
 func (p *Packets) LoseFirst(dir Direction) *Fault {
 	f := p.fault("lose", fmt.Sprintf("the first packet of each flow %v", dir))
-	return p.inject(f, dir, func(name string) string {
-		// A flow may send one packet a day of those that are lost, and the day is not over before the test is.
-		return lose("-m hashlimit --hashlimit-name " + name + " --hashlimit-mode srcip,srcport,dstip,dstport" +
-			" --hashlimit-upto 1/day --hashlimit-burst 1 --hashlimit-htable-expire 86400000")(name)
+	return p.inject(f, dir, func(chain string) (rules []string) {
+		for _, protocol := range []string{"tcp", "udp"} { // whose ports are not the same, though their numbers may be
+			// A flow may send one packet a day of those that are lost, and the day is not over before the test is.
+			rules = append(rules, "-p "+protocol+" -m hashlimit --hashlimit-name "+chain+"-"+protocol+" --hashlimit-mode srcip,srcport,dstip,dstport"+
+				" --hashlimit-upto 1/day --hashlimit-burst 1 --hashlimit-htable-expire 86400000 -j "+nowhere)
+		}
+		return rules
 	})
 }
 
@@ -145,9 +148,7 @@ func (p *Packets) LoseFirst(dir Direction) *Fault {
 // that has forgotten its connections. UDP is left alone: it has none.
 func (p *Packets) Reset() *Fault {
 	f := p.fault("reset", "connections")
-	return p.inject(f, Both, func(string) string {
-		return "-p tcp ! --tcp-flags RST RST -j REJECT --reject-with tcp-reset"
-	})
+	return p.inject(f, Both, always("-p tcp ! --tcp-flags RST RST -j REJECT --reject-with tcp-reset"))
 }
 
 // nowhere is a queue that nobody reads. There packets are lost, and as on a wire nobody is told: the target DROP would let who
@@ -155,8 +156,11 @@ func (p *Packets) Reset() *Fault {
 const nowhere = "NFQUEUE --queue-num 65535"
 
 // lose is the rule that loses what matches.
-func lose(match string) func(chain string) string {
-	return func(string) string { return match + " -j " + nowhere }
+func lose(match string) func(string) []string { return always(match + " -j " + nowhere) }
+
+// always is the one rule whatever its chain is called.
+func always(rule string) func(string) []string {
+	return func(string) []string { return []string{rule} }
 }
 
 func percent(probability float64) string { return decimal(probability*100) + " %" }
@@ -174,7 +178,7 @@ func (p *Packets) likely(f *Fault, probability float64) {
 }
 
 // inject has a rule of iptables meet the packets in the direction.
-func (p *Packets) inject(f *Fault, dir Direction, does func(chain string) string) *Fault {
+func (p *Packets) inject(f *Fault, dir Direction, does func(chain string) []string) *Fault {
 	if dir&^Both != 0 || dir == 0 {
 		p.stack.scene.Fatal(fmt.Errorf("inject %s: there is no such direction", f))
 	}
@@ -265,12 +269,11 @@ func (s *Stack) count(r *lasting) (int, error) {
 	return r.before + n, err
 }
 
-// rule is a fault as iptables has it: a chain of its own with a single rule, so that the counter of that rule is the
-// fault's, and jumps to it.
+// rule is a fault as iptables has it: a chain of its own, so that the counters of what is in it are the fault's, and jumps to it.
 type rule struct {
 	table string
 	chain string
-	does  string   // the match and the target
+	does  []string // of each rule in the chain, the match and the target
 	jumps []string // from where packets come
 }
 
@@ -281,7 +284,10 @@ func (r *rule) restore(lines ...string) string {
 
 // adding and removing are scripts; removing first sees to it that no more packets come, then counts, then lets the counter go.
 func (r *rule) adding() string {
-	lines := []string{":" + r.chain + " -", "-A " + r.chain + " " + r.does}
+	lines := []string{":" + r.chain + " -"}
+	for _, does := range r.does {
+		lines = append(lines, "-A "+r.chain+" "+does)
+	}
 	for _, j := range r.jumps {
 		lines = append(lines, "-A "+j+" -j "+r.chain)
 	}
@@ -321,15 +327,21 @@ func (r *rule) ask(ctx context.Context, shell Shell, script string) (int, error)
 }
 
 // counted reads the table of iptables' -L: a line that names the chain, one that names the columns, packets first, and one for
-// the rule.
-func (r *rule) counted(table string) (int, error) {
+// each rule.
+func (r *rule) counted(table string) (met int, err error) {
 	lines := strings.Split(strings.TrimSpace(table), "\n")
-	if len(lines) == 3 && strings.HasPrefix(lines[0], "Chain "+r.chain+" ") {
-		if columns := strings.Fields(lines[2]); len(columns) > 0 {
-			return strconv.Atoi(columns[0])
-		}
+	if len(lines) != 2+len(r.does) || !strings.HasPrefix(lines[0], "Chain "+r.chain+" ") {
+		return 0, fmt.Errorf("iptables counts packets in a way that is not known here: %q", table)
 	}
-	return 0, fmt.Errorf("iptables counts packets in a way that is not known here: %q", table)
+	for _, line := range lines[2:] {
+		packets, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		n, err := strconv.Atoi(packets)
+		if err != nil {
+			return 0, fmt.Errorf("iptables counts packets in a way that is not known here: %q", table)
+		}
+		met += n
+	}
+	return met, nil
 }
 
 // lacking tells apart what this kernel cannot do from what went wrong. These are the words of iptables and of tc for a module

@@ -80,7 +80,7 @@ func TestPacketsAreMetInTheKernel(t *testing.T) {
 // others past it.
 func TestPacketsAreLedToAQueue(t *testing.T) {
 	s := stack(t, newScene().Scene)
-	n := &netem{what: "a queue", queue: "pfifo limit 100", rule: rule{table: "mangle", chain: "assay-1", does: "-j CLASSIFY --set-class 1:4", jumps: []string{"POSTROUTING -p udp --dport 7000"}}}
+	n := &netem{what: "a queue", queue: "pfifo limit 100", rule: rule{table: "mangle", chain: "assay-1", does: []string{"-j CLASSIFY --set-class 1:4"}, jumps: []string{"POSTROUTING -p udp --dport 7000"}}}
 	f := s.inject(&Fault{Kind: "queue", Target: "server", Undo: "heal"}, n)
 	sendTo(t, s, "client", "1 2 3")
 	_, err := s.shell.Run(t.Context(), "bash -c 'echo 4 >/dev/udp/client/7001'")

@@ -18,7 +18,8 @@ import (
 // kernel is a shell that remembers what it was told, and counts as many packets as it is told to.
 type kernel struct {
 	scripts []string
-	met     int
+	met     int // of each rule
+	rules   int // in a chain, 1 where it is 0
 	err     error
 }
 
@@ -35,8 +36,11 @@ func (k *kernel) Run(ctx context.Context, script string) (string, error) {
 		return "", nil
 	}
 	chain, _, _ = strings.Cut(chain, "\n")
-	return fmt.Sprintf("Chain %s (2 references)\n    pkts      bytes target     prot opt in     out     source               destination\n"+
-		"%8d %8d NFQUEUE    all  --  *      *       0.0.0.0/0            0.0.0.0/0            NFQUEUE num 65535\n", chain, k.met, 100*k.met), nil
+	table := fmt.Sprintf("Chain %s (2 references)\n    pkts      bytes target     prot opt in     out     source               destination\n", chain)
+	for range max(1, k.rules) {
+		table += fmt.Sprintf("%8d %8d NFQUEUE    all  --  *      *       0.0.0.0/0            0.0.0.0/0            NFQUEUE num 65535\n", k.met, 100*k.met)
+	}
+	return table, nil
 }
 
 // told is the transactions that the kernel was told, without what is around them.
@@ -65,31 +69,34 @@ func TestWhatIptablesIsTold(t *testing.T) {
 		name   string
 		inject func(*Packets) *Fault
 		says   string
-		rule   string
+		rules  []string
 		jumps  []string
 	}{
 		{
 			"lose", func(p *Packets) *Fault { return p.Lose(ClientToServer, 0.125) },
 			"lose 12.5 % of packets client to server, port 7000 on server",
-			"-m statistic --mode random --probability 0.125 -j NFQUEUE --queue-num 65535",
+			[]string{"-m statistic --mode random --probability 0.125 -j NFQUEUE --queue-num 65535"},
 			[]string{"INPUT -p tcp --dport 7000", "INPUT -p udp --dport 7000"},
 		},
 		{
 			"lose every", func(p *Packets) *Fault { return p.LoseEvery(Both, 3) },
 			"lose one packet in 3 both ways, port 7000 on server",
-			"-m statistic --mode nth --every 3 --packet 2 -j NFQUEUE --queue-num 65535",
+			[]string{"-m statistic --mode nth --every 3 --packet 2 -j NFQUEUE --queue-num 65535"},
 			[]string{"INPUT -p tcp --dport 7000", "OUTPUT -p tcp --sport 7000", "INPUT -p udp --dport 7000", "OUTPUT -p udp --sport 7000"},
 		},
 		{
 			"lose first", func(p *Packets) *Fault { return p.LoseFirst(ServerToClient) },
 			"lose the first packet of each flow server to client, port 7000 on server",
-			"-m hashlimit --hashlimit-name assay-1 --hashlimit-mode srcip,srcport,dstip,dstport --hashlimit-upto 1/day --hashlimit-burst 1 --hashlimit-htable-expire 86400000 -j NFQUEUE --queue-num 65535",
+			[]string{
+				"-p tcp -m hashlimit --hashlimit-name assay-1-tcp --hashlimit-mode srcip,srcport,dstip,dstport --hashlimit-upto 1/day --hashlimit-burst 1 --hashlimit-htable-expire 86400000 -j NFQUEUE --queue-num 65535",
+				"-p udp -m hashlimit --hashlimit-name assay-1-udp --hashlimit-mode srcip,srcport,dstip,dstport --hashlimit-upto 1/day --hashlimit-burst 1 --hashlimit-htable-expire 86400000 -j NFQUEUE --queue-num 65535",
+			},
 			[]string{"OUTPUT -p tcp --sport 7000", "OUTPUT -p udp --sport 7000"},
 		},
 		{
 			"reset", (*Packets).Reset,
 			"reset connections, port 7000 on server",
-			"-p tcp ! --tcp-flags RST RST -j REJECT --reject-with tcp-reset",
+			[]string{"-p tcp ! --tcp-flags RST RST -j REJECT --reject-with tcp-reset"},
 			[]string{"INPUT -p tcp --dport 7000", "OUTPUT -p tcp --sport 7000"},
 		},
 	} {
@@ -97,19 +104,22 @@ func TestWhatIptablesIsTold(t *testing.T) {
 			_, k, s := onPackets(t)
 			f := c.inject(s.Packets(7000))
 			assert.Equal(t, c.says, f.String())
-			put, gone := []string{":assay-1 -", "-A assay-1 " + c.rule}, []string{}
+			put, gone := []string{":assay-1 -"}, []string{}
+			for _, r := range c.rules {
+				put = append(put, "-A assay-1 "+r)
+			}
 			for _, j := range c.jumps {
 				put, gone = append(put, "-A "+j+" -j assay-1"), append(gone, "-D "+j+" -j assay-1")
 			}
 			require.Len(t, k.scripts, 1, "it is one transaction")
 			assert.Equal(t, put, k.told())
-			k.met = 7
-			assert.Equal(t, 7, f.Packets())
+			k.met, k.rules = 7, len(c.rules)
+			assert.Equal(t, 7*len(c.rules), f.Packets())
 			k.scripts, k.met = nil, 9
 			heal(t, f)
 			assert.Equal(t, append(gone, "-F assay-1", "-X assay-1"), k.told())
 			k.met = 1000
-			assert.Equal(t, 9, f.Packets(), "as counted at the end")
+			assert.Equal(t, 9*len(c.rules), f.Packets(), "as counted at the end")
 			assert.Empty(t, k.scripts)
 		})
 	}
@@ -204,8 +214,8 @@ func TestSabotagedPacketsAreLeftAlone(t *testing.T) {
 }
 
 func TestCountThatCannotBeRead(t *testing.T) {
-	r := &rule{chain: "assay-1"}
-	for _, table := range []string{"", "Chain assay-2 (1 references)\npkts\n1 2\n", "Chain assay-1 (1 references)\n", "Chain assay-1 (1 references)\npkts\nmany\n"} {
+	r := &rule{chain: "assay-1", does: []string{"-j DROP"}}
+	for _, table := range []string{"", "Chain assay-2 (1 references)\npkts\n1 2\n", "Chain assay-1 (1 references)\n", "Chain assay-1 (1 references)\npkts\nmany\n", "Chain assay-1 (1 references)\npkts\n1 2\n1 2\n"} {
 		_, err := r.counted(table)
 		assert.Error(t, err, "%q", table)
 	}
