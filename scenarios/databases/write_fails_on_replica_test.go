@@ -42,6 +42,7 @@ func TestWriteThatFailsOnTheReplica(t *testing.T) {
 
 	env.Step("fault: the link breaks, and rows are ended that cannot reach the replica")
 	severed := link.Sever()
+	env.Await(limit, "the primary has lost its replica", replica.CutOff)
 	send()
 	hidden := check.Delivery(late, late.Rows(postgres))
 	early.Cancel()
