@@ -22,7 +22,7 @@ import (
 func talkative() Container {
 	return Container{
 		Name: "server", Image: ImageOf("redis"), Command: []string{"--save", ""}, Ports: []int{6379}, Skewable: true,
-		Ready: func(ctx context.Context, address string) error {
+		Ready: func(_ context.Context, address string) error {
 			c, err := open6379(address)
 			if err != nil {
 				return err

@@ -237,11 +237,11 @@ func TestVisualize(t *testing.T) {
 		require.NoError(t, check.Linearizability(parse(t, text), patience).Visualize(&page, fault))
 		assert.True(t, strings.HasPrefix(page.String(), "<!doctype html>"))
 		for _, s := range shown {
-			assert.True(t, strings.Contains(page.String(), s), s)
+			assert.Contains(t, page.String(), s)
 		}
 		if len(shown) == 3 {
-			assert.False(t, strings.Contains(page.String(), "write x/1"), "which is well")
-			assert.False(t, strings.Contains(page.String(), "read y/1"), "which came after")
+			assert.NotContains(t, page.String(), "write x/1", "which is well")
+			assert.NotContains(t, page.String(), "read y/1", "which came after")
 		}
 	}
 	require.ErrorContains(t, check.Linearizability(crowd(2), patience).Visualize(full{}), "draw the history: disk full")

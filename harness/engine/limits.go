@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -122,9 +123,7 @@ const (
 // skewable adds to a container what a skewed clock takes.
 func skewable(r *testcontainers.ContainerRequest) {
 	environment := map[string]string{"LD_PRELOAD": clockLibrary}
-	for name, value := range r.Env {
-		environment[name] = value
-	}
+	maps.Copy(environment, r.Env)
 	r.Env = environment
 	r.Files = append(r.Files, testcontainers.ContainerFile{Reader: strings.NewReader("0\n"), ContainerFilePath: clockFile, FileMode: 0o644})
 }

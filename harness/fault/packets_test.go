@@ -170,7 +170,7 @@ func TestPacketFaultsThatMakeNoSense(t *testing.T) {
 
 func TestKernelThatCannotLosePackets(t *testing.T) {
 	_, k, s := onPackets(t)
-	k.err = errors.New("exit status 1: Warning: Extension statistic revision 0 not supported, missing kernel module?\niptables: No chain/target/match by that name.")
+	k.err = errors.New("exit status 1: Warning: Extension statistic revision 0 not supported, missing kernel module?\niptables: No chain/target/match by that name.") //nolint:revive // as iptables words it
 	err := fatal(t, func() { s.Packets(7000).Lose(Both, 1) })
 	cannot, ok := errors.AsType[*unprovable.Error](err)
 	require.True(t, ok, "%v", err)
@@ -266,7 +266,7 @@ func TestWhatNetemIsTold(t *testing.T) {
 
 func TestKernelWithoutNetem(t *testing.T) {
 	_, k, s := onPackets(t)
-	k.err = errors.New("run … in server-packets: exit status 1: Error: Specified qdisc kind is unknown.")
+	k.err = errors.New("run … in server-packets: exit status 1: Error: Specified qdisc kind is unknown.") //nolint:revive // as tc words it
 	for what, inject := range map[string]func(){
 		"delay of single packets": func() { s.Packets(7000).Delay(time.Second) },
 		"reordering of packets":   func() { s.Packets(7000).Reorder(0.5, time.Second) },
