@@ -115,12 +115,7 @@ func (r StalenessReport) Median() time.Duration {
 	for i, s := range r.Stale {
 		ages[i] = s.Age
 	}
-	slices.Sort(ages)
-	n := len(ages)
-	if n == 0 {
-		return 0
-	}
-	return (ages[(n-1)/2] + ages[n/2]) / 2
+	return median(ages)
 }
 
 // Lags tells for each acknowledged write how long it took to be seen, by key and by the start of the write.

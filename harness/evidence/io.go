@@ -94,24 +94,14 @@ func fileName(s string) string {
 // Read returns the record in the file at path. A file that is torn, is something else than a record or follows another
 // schema is refused with an error that names it.
 func Read(path string) (*Record, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read evidence: %w", err)
-	}
-	// The schema comes first and alone: a record of another schema need not fit into this one.
-	var kind struct {
-		Schema *string `json:"schema"`
-	}
-	if err := json.Unmarshal(text, &kind); err != nil {
-		return nil, fmt.Errorf("%s is torn, or no evidence at all: %w", path, err)
-	}
+	text, schema, err := open(path, "evidence")
 	switch {
-	case kind.Schema == nil:
-		return nil, fmt.Errorf("%s is no evidence: it names no schema", path)
-	case *kind.Schema == ScheduleSchema:
+	case err != nil:
+		return nil, err
+	case schema == ScheduleSchema:
 		return nil, fmt.Errorf("%s %w", path, errSchedule)
-	case *kind.Schema != Schema:
-		return nil, fmt.Errorf("%s follows the schema %q; this version of assay reads %q", path, *kind.Schema, Schema)
+	case schema != Schema:
+		return nil, fmt.Errorf("%s follows the schema %q; this version of assay reads %q", path, schema, Schema)
 	}
 	var r Record
 	if err := json.Unmarshal(text, &r); err != nil {
@@ -121,6 +111,24 @@ func Read(path string) (*Record, error) {
 		return nil, fmt.Errorf("%s is no evidence: it names no claim, or no verdict", path)
 	}
 	return &r, nil
+}
+
+// open returns what is in the file at path, and the schema that it names; what it should be is for messages. The schema comes
+// first and alone: what follows another one need not fit into the one that is wanted.
+func open(path, what string) (text []byte, schema string, err error) {
+	if text, err = os.ReadFile(path); err != nil {
+		return nil, "", fmt.Errorf("read %s: %w", what, err)
+	}
+	var kind struct {
+		Schema *string `json:"schema"`
+	}
+	if err := json.Unmarshal(text, &kind); err != nil {
+		return nil, "", fmt.Errorf("%s is torn, or no %s at all: %w", path, what, err)
+	}
+	if kind.Schema == nil {
+		return nil, "", fmt.Errorf("%s is no %s: it names no schema", path, what)
+	}
+	return text, *kind.Schema, nil
 }
 
 // Load returns the records of one run's folder in the order in which they started, and one error for each file that Read

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -148,21 +147,12 @@ var errSchedule = errors.New("is a schedule, and no evidence of a run")
 // ReadSchedule returns the schedule in the file at path. What is torn, something else than a schedule, or impossible to follow
 // is refused with an error that names the file and what is wrong.
 func ReadSchedule(path string) (*ScheduleFile, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read schedule: %w", err)
-	}
-	var kind struct {
-		Schema *string `json:"schema"`
-	}
-	if err := json.Unmarshal(text, &kind); err != nil {
-		return nil, fmt.Errorf("%s is torn, or no schedule at all: %w", path, err)
-	}
+	text, schema, err := open(path, "schedule")
 	switch {
-	case kind.Schema == nil:
-		return nil, fmt.Errorf("%s is no schedule: it names no schema", path)
-	case *kind.Schema != ScheduleSchema:
-		return nil, fmt.Errorf("%s follows the schema %q; a schedule follows %q", path, *kind.Schema, ScheduleSchema)
+	case err != nil:
+		return nil, err
+	case schema != ScheduleSchema:
+		return nil, fmt.Errorf("%s follows the schema %q; a schedule follows %q", path, schema, ScheduleSchema)
 	}
 	f := ScheduleFile{Path: path}
 	if err := json.Unmarshal(text, &f); err != nil {

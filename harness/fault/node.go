@@ -119,9 +119,11 @@ func (n *Node) Starve(processors float64) *Fault {
 
 // Squeeze leaves the node so many bytes of memory, without swap: what its processes have touched of their own, the page cache
 // of the files that they read and write, and what the kernel holds for them. Page cache is taken back first, also that
-// of the program itself: a node that grows in small steps can stand at the limit for long, hardly moving, and not be killed. A process that needs more than there is gets killed by the kernel (the OOM killer), at once and
-// without a handler. If that is the one that the container was started with, the node is down: Env does not take that for a
-// crash of its own, a fixture sees it with Env's OutOfMemory, and Restart starts it again, under the limit that holds then.
+// of the program itself: a node that grows in small steps can stand at the limit for long, hardly moving, and not be killed.
+//
+// A process that needs more than there is gets killed by the kernel (the OOM killer), at once and without a handler. If that is
+// the one that the container was started with, the node is down: Env does not take that for a crash of its own, a fixture sees
+// it with Env's OutOfMemory, and Restart starts it again, under the limit that holds then.
 //
 // It is no machine that runs out of memory: other nodes have theirs, nothing is swapped, and no allocation is refused (it is
 // the use that kills). A node that holds more already than it is left with, and more than can be taken back, is killed at once

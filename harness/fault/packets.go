@@ -214,59 +214,52 @@ func (s *Stack) inject(f *Fault, a act) *Fault {
 	return s.scene.inject(f, func() error { return s.put(l) }, func() error { return s.remove(l) })
 }
 
-// open waits for the shell.
-func (s *Stack) open() (context.Context, context.CancelFunc, error) {
+// do calls the shell once it is there, one call at a time.
+func (s *Stack) do(call func(context.Context) error) error {
 	<-s.ready
+	if s.err != nil {
+		return s.err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), shellLimit)
-	return ctx, cancel, s.err
+	defer cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return call(ctx)
 }
 
 func (s *Stack) put(r *lasting) error {
-	ctx, cancel, err := s.open()
-	defer cancel()
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := r.put(ctx, s.shell); err != nil {
-		return err
-	}
-	s.force = append(s.force, r)
-	return nil
+	return s.do(func(ctx context.Context) error {
+		if err := r.put(ctx, s.shell); err != nil {
+			return err
+		}
+		s.force = append(s.force, r)
+		return nil
+	})
 }
 
 func (s *Stack) remove(r *lasting) error {
-	ctx, cancel, err := s.open()
-	defer cancel()
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n, err := r.remove(ctx, s.shell)
-	if err != nil {
-		return err
-	}
-	r.before += n
-	s.force = slices.DeleteFunc(s.force, func(other *lasting) bool { return other == r })
-	return nil
+	return s.do(func(ctx context.Context) error {
+		n, err := r.remove(ctx, s.shell)
+		if err != nil {
+			return err
+		}
+		r.before += n
+		s.force = slices.DeleteFunc(s.force, func(other *lasting) bool { return other == r })
+		return nil
+	})
 }
 
 // count is how many packets the fault has met, up to now or to its end.
-func (s *Stack) count(r *lasting) (int, error) {
-	ctx, cancel, err := s.open()
-	defer cancel()
-	if err != nil {
-		return 0, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !slices.Contains(s.force, r) {
-		return r.before, nil
-	}
-	n, err := r.count(ctx, s.shell)
-	return r.before + n, err
+func (s *Stack) count(r *lasting) (met int, err error) {
+	err = s.do(func(ctx context.Context) error {
+		if met = r.before; !slices.Contains(s.force, r) {
+			return nil
+		}
+		n, err := r.count(ctx, s.shell)
+		met += n
+		return err
+	})
+	return met, err
 }
 
 // rule is a fault as iptables has it: a chain of its own, so that the counters of what is in it are the fault's, and jumps to it.

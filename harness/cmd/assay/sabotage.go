@@ -91,22 +91,35 @@ func (s *sabotage) claims(ctx context.Context) ([]claims.Claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := exec.CommandContext(ctx, "go", append([]string{"list", "-f", "{{.Dir}}", "--"}, s.packages...)...)
-	list.Dir = s.dir
+	listed, err := folders(ctx, s.dir, s.packages...)
+	if err != nil {
+		return nil, err
+	}
+	dirs := map[string]bool{}
+	for _, dir := range listed {
+		dirs[resolved(dir)] = true
+	}
+	return slices.DeleteFunc(all, func(c claims.Claim) bool {
+		return !dirs[resolved(filepath.Join(s.root, filepath.FromSlash(c.Dir)))]
+	}), nil
+}
+
+// folders returns where the packages are, which are counted from dir.
+func folders(ctx context.Context, dir string, packages ...string) ([]string, error) {
+	list := exec.CommandContext(ctx, "go", append([]string{"list", "-f", "{{.Dir}}", "--"}, packages...)...)
+	list.Dir = dir
 	text, err := list.Output()
 	if err != nil {
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			err = fmt.Errorf("%w\n%s", err, bytes.TrimSpace(exit.Stderr))
 		}
-		return nil, fmt.Errorf("go list %s: %w", strings.Join(s.packages, " "), err)
+		return nil, fmt.Errorf("go list %s: %w", strings.Join(packages, " "), err)
 	}
-	dirs := map[string]bool{}
+	var all []string
 	for dir := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n") {
-		dirs[resolved(strings.TrimSpace(dir))] = true
+		all = append(all, strings.TrimSpace(dir))
 	}
-	return slices.DeleteFunc(all, func(c claims.Claim) bool {
-		return !dirs[resolved(filepath.Join(s.root, filepath.FromSlash(c.Dir)))]
-	}), nil
+	return all, nil
 }
 
 // resolved returns the path without symbolic links, so that two ways to the same folder compare equal.

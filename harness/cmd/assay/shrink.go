@@ -122,13 +122,11 @@ func (s *shrinking) build(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("which module's tests? %w", err)
 	}
-	list := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", "--", s.schedule.Package)
-	list.Dir = root
-	dir, err := list.CombinedOutput()
+	listed, err := folders(ctx, root, s.schedule.Package)
 	if err != nil {
-		return fmt.Errorf("go list %s: %w\n%s", s.schedule.Package, err, tail(dir))
+		return err
 	}
-	s.dir = strings.TrimSpace(string(dir))
+	s.dir = listed[0]
 	compile := exec.CommandContext(ctx, "go", "test", "-c", "-o", filepath.Join(s.kept, binary), s.schedule.Package)
 	compile.Dir = root
 	if text, err := compile.CombinedOutput(); err != nil {
