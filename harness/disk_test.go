@@ -152,6 +152,65 @@ func TestFullDisk(t *testing.T) {
 	})
 }
 
+// What a server may end of is no death that anybody mourns; anything else is one.
+func TestServerThatEndsByItself(t *testing.T) {
+	// It will not go on without what it had written, nor without space.
+	const script = `cd /data; if [ -e synced ] && ! [ -e written ]; then exit 3; fi
+		echo 1 >synced; sync synced .; echo 1 >written
+		while ! [ -e stop ] && printf %01000d 1 >>log; do sleep 0.01; done; exit 4`
+	server := func(e *Env) (*Node, func(string)) {
+		n := e.Start(Container{Name: "server", Image: ImageOf("base"), Command: []string{"bash", "-c", script}, Ports: []int{80}, Disk: "/data", DiskSize: 64 << 20,
+			Ready: func(context.Context, string) error { return nil }})
+		n.Ready()
+		sh := func(script string) { n.Exec("bash", "-c", "cd /data; "+script) }
+		sh("until [ -s log ]; do sleep 0.01; done")
+		require.Error(t, n.Ended())
+		return n, sh
+	}
+	mourned := func(r ran) string { return strings.Join(r.errors, "\n") } // and that nobody felt the fault
+	t.Run("after a power cut", func(t *testing.T) {
+		require.NotContains(t, mourned(withEngine(t, func(e *Env) {
+			n, _ := server(e)
+			e.Heal(n.PowerCut())
+			e.Await(time.Minute, "it has ended", n.Ended)
+			require.Error(t, n.OutOfMemory())
+			e.Step("go on")
+			n.Restart()
+			e.Await(time.Minute, "it has ended again", n.Ended)
+		})), evidence.Died)
+	})
+	t.Run("of a full disk", func(t *testing.T) {
+		require.NotContains(t, mourned(withEngine(t, func(e *Env) {
+			n, _ := server(e)
+			full := n.Disk().Fill()
+			e.Await(time.Minute, "it has ended", n.Ended)
+			e.Heal(full)
+			n.Restart()
+			require.Error(t, n.Ended())
+			e.Await(time.Minute, "it is back", n.Answers)
+			e.Step("go on")
+		})), evidence.Died)
+	})
+	t.Run("after a kill", func(t *testing.T) {
+		require.Contains(t, mourned(withEngine(t, func(e *Env) {
+			n, sh := server(e)
+			sh("rm written")
+			e.Heal(n.Kill())
+			e.Await(time.Minute, "never", n.Ended)
+		})), "died: container server ended by itself with status 3")
+	})
+	t.Run("after a power cut, when it has answered", func(t *testing.T) {
+		require.Contains(t, mourned(withEngine(t, func(e *Env) {
+			n, sh := server(e)
+			sh("sync -f .")
+			e.Heal(n.PowerCut())
+			e.Await(time.Minute, "it is back", n.Answers)
+			sh("touch stop")
+			e.Await(time.Minute, "never", n.Ended)
+		})), "died: container server ended by itself with status 4")
+	})
+}
+
 func TestSlowDisk(t *testing.T) {
 	const every = time.Second
 	inject := func(w *writer) *fault.Fault { return w.Disk().Slow(every) }

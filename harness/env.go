@@ -67,7 +67,8 @@ type Env struct {
 	recorder *history.Recorder
 	rand     *rand.Rand
 	proxies  *fault.Proxies
-	network  *engine.Network   // of containers that are no members of a mesh
+	network  *engine.Network   // of containers that are no members of a mesh, once there is one: see common
+	unused   *engine.Network   // what was begun before it was known what for
 	networks []*engine.Network // all
 
 	ctx    context.Context // ends when the test does, before anything is removed
@@ -82,6 +83,8 @@ type Env struct {
 	rerun  []string          // ASSAY_KNOBS entries that were used
 	record *evidence.Record
 	proofs proofs
+
+	drawings []picture // of what was judged, which are drawn when all is over
 
 	follows *evidence.ScheduleFile // what ASSAY_SCHEDULE names
 	run     *Run                   // the nemesis at work
@@ -194,9 +197,28 @@ func (e *Env) connect() error {
 	}
 	i := e.engine.Info
 	e.record.Engine = evidence.Engine{Address: i.Address, Version: i.Version, API: i.API, OS: i.OS, Kernel: i.Kernel, Arch: i.Arch, CPUs: i.CPUs, Memory: i.Memory}
-	e.network = e.engine.BeginNetwork(e.ctx, strings.ToLower(e.claim.ID))
-	e.networks = append(e.networks, e.network)
+	e.unused = e.newNetwork("")
 	return nil
+}
+
+// newNetwork begins to make a network, for what its name's end says. The first one has no purpose yet when it is begun, and so is for
+// the first who asks, whatever for.
+func (e *Env) newNetwork(purpose string) *engine.Network {
+	if n := e.unused; n != nil {
+		e.unused = nil
+		return n
+	}
+	n := e.engine.BeginNetwork(e.ctx, strings.ToLower(e.claim.ID)+purpose)
+	e.networks = append(e.networks, n)
+	return n
+}
+
+// common is the network of containers that are no members of a mesh.
+func (e *Env) common() *engine.Network {
+	if e.network == nil {
+		e.network = e.newNetwork("")
+	}
+	return e.network
 }
 
 // Now is the time since the test's epoch, on the clock of histories and fault windows.
@@ -221,8 +243,8 @@ func (e *Env) trouble(kind string, err error) {
 	e.troubles = append(e.troubles, trouble{kind, err})
 }
 
-// Closing registers what a fixture must close when the test ends, after judgement and before the containers are removed. The
-// last registered is closed first.
+// Closing registers what a fixture must close when the test ends, after judgement and when all that Go runs is over, and before the
+// containers are removed. The last registered is closed first.
 func (e *Env) Closing(close func() error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -266,6 +288,18 @@ func (e *Env) Step(name string) {
 	e.mourn()
 	e.record.Steps = append(e.record.Steps, evidence.Step{Name: name, At: e.Now().Seconds()})
 	e.note("▸ %s", name)
+}
+
+// Remark adds a line to the present step, such as what measured figures come to. It proves nothing.
+func (e *Env) Remark(format string, args ...any) {
+	e.t.Helper()
+	n := len(e.record.Steps)
+	if n == 0 {
+		e.fatal(evidence.Broken, "a remark belongs to a step, and none has begun")
+	}
+	remark := fmt.Sprintf(format, args...)
+	e.record.Steps[n-1].Remarks = append(e.record.Steps[n-1].Remarks, remark)
+	e.note("  · %s", remark)
 }
 
 // fail records a failure and marks the test failed.

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"slices"
 
 	"assay/harness/engine/image"
 	"assay/harness/evidence"
@@ -85,12 +86,28 @@ func (n *Node) Direct() *Link {
 	return n.direct
 }
 
-// Client returns a recorder of one client's operations, which travel over the links. What happens to a link, or to the server
-// at its end, this client is expected to feel.
+// Client returns a recorder of one client's operations, which travel over the links. What happens to a link, to the server at
+// its end, or to the mesh of which that server is a member, this client is expected to feel.
 func (e *Env) Client(name string, over ...*Link) *history.Client {
 	var via []string
 	for _, l := range over {
-		via = append(via, l.Name, serverOf(l.To))
+		server := serverOf(l.To)
+		via = append(via, l.Name, server)
+		if mesh := e.meshOf(server); mesh != nil && !slices.Contains(via, mesh.Name) {
+			via = append(via, mesh.Name)
+		}
 	}
 	return e.recorder.Client(name, via...)
+}
+
+// meshOf is the mesh of which the node is a member, if any.
+func (e *Env) meshOf(node string) *Mesh {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, n := range e.nodes {
+		if n.Name == node {
+			return n.spec.Mesh
+		}
+	}
+	return nil
 }

@@ -53,9 +53,8 @@ func (e *Env) Mesh(name string, members ...string) *Mesh {
 	}
 	var places []engine.Place
 	for i, member := range members {
-		n := e.engine.BeginNetwork(e.ctx, strings.ToLower(e.claim.ID)+"-"+member)
+		n := e.newNetwork("-" + member)
 		m.networks[member] = n
-		e.networks = append(e.networks, n)
 		peers := slices.Delete(slices.Clone(members), i, i+1)
 		places = append(places, engine.Place{Network: n, Aliases: peers})
 	}

@@ -146,6 +146,8 @@ func TestMeshOfContainers(t *testing.T) {
 	const patience = 10 * time.Second
 	r := withEngine(t, func(e *Env) {
 		p := startPeers(t, e, "n1", "n2", "n3")
+		require.Equal(t, []string{"n1", "n1", "cluster", "n2", "n2"}, e.Client("client", p.nodes["n1"].Direct(), p.nodes["n2"].Direct()).Via(),
+			"clients of members feel the mesh, too")
 		e.Await(patience, "all talk with each other", p.Whole, p.talks)
 		require.Equal(t, check.Unknown, p.Felt().Verdict, "without a fault nobody is cut off")
 		e.Calm(good)
@@ -207,7 +209,7 @@ func TestMeshOfContainers(t *testing.T) {
 	require.Empty(t, r.errors)
 	rec := r.record(t)
 	require.Len(t, rec.Faults, 10)
-	require.Len(t, rec.Links, 6)
+	require.Len(t, rec.Links, 8, "six between the members, and two of the client")
 	require.Contains(t, rec.Links, evidence.Link{Name: "cluster n1 → n2", From: "n1", To: "n2:20002"})
 	require.Contains(t, r.notebook.String(), "⚡ partition n3 | n1 n2 on cluster")
 }

@@ -112,9 +112,34 @@ type Node struct {
 	// one of its own, since the end of one may be noticed when the next has begun.
 	expected atomic.Pointer[atomic.Bool]
 
-	squeezed atomic.Bool  // a Squeeze is in force
-	relieved atomic.Int64 // when the last one was healed, on the Env's clock
-	ended    atomic.Bool  // the kernel has ended it for want of memory
+	// What a server may end of by itself: a Squeeze, a full disk, and what a power cut has left of its files, until it answers.
+	squeezed, filled span
+	unplugged        atomic.Bool
+
+	ended       atomic.Bool // it has, of one of those, and was not started since
+	outOfMemory atomic.Bool // of a Squeeze: the kernel has ended it
+}
+
+// span is the time of a fault that a server may end of.
+type span struct {
+	lasts atomic.Bool
+	over  atomic.Int64 // when the last one was healed, on the Env's clock
+}
+
+func (s *span) begin() { s.lasts.Store(true) }
+
+func (s *span) end(now time.Duration) {
+	s.over.Store(int64(now))
+	s.lasts.Store(false)
+}
+
+// noticing is how long it may take until the engine has noticed the end of a container.
+const noticing = 2 * time.Second
+
+// had tells whether a server whose end is noticed now may have ended in that time.
+func (s *span) had(now time.Duration) bool {
+	over := s.over.Load()
+	return s.lasts.Load() || over > 0 && now-time.Duration(over) < noticing
 }
 
 // Server is a node, or a fixture built on one.
@@ -137,7 +162,7 @@ func (e *Env) Start(c Container) *Node {
 	if c.Mesh != nil {
 		return e.launch(c, c.Mesh.place(c.Name))
 	}
-	return e.launch(c, engine.Place{Network: e.network})
+	return e.launch(c, engine.Place{Network: e.common()})
 }
 
 // launch starts a container that others find in these places.
@@ -276,6 +301,7 @@ func (n *Node) Answers() error {
 	if err := n.attempt(n.env.ctx, n.spec.Ready); err != nil {
 		return fmt.Errorf("%s does not answer: %w", n.Name, err)
 	}
+	n.unplugged.Store(false)
 	return nil
 }
 
@@ -344,11 +370,14 @@ func (n *Node) watch() {
 		}
 		outOfMemory, err := n.container.OutOfMemory(n.env.watching)
 		outOfMemory = err == nil && outOfMemory && code == 128+int64(syscall.SIGKILL) // else another process was killed, and this one went on
-		if outOfMemory && n.wasSqueezed() {
+		now := n.env.Now()
+		squeezed := outOfMemory && n.squeezed.had(now)
+		if squeezed || n.filled.had(now) || n.unplugged.Load() {
 			n.container.Down()
 			if err := n.unreachable(); err != nil {
 				n.env.trouble(evidence.Broken, err)
 			}
+			n.outOfMemory.Store(squeezed)
 			n.ended.Store(true)
 			return
 		}
@@ -358,18 +387,18 @@ func (n *Node) watch() {
 	})
 }
 
-// noticing is how long it may take until the engine has noticed the end of a container.
-const noticing = 2 * time.Second
-
-// wasSqueezed tells whether a Squeeze can be what a container ended of, whose end was noticed now.
-func (n *Node) wasSqueezed() bool {
-	relieved := n.relieved.Load()
-	return n.squeezed.Load() || relieved > 0 && n.env.Now()-time.Duration(relieved) < noticing
-}
-
 // OutOfMemory is the condition that the kernel has ended the node for want of memory, as the engine tells, while it was
 // squeezed. Then Restart starts it again.
 func (n *Node) OutOfMemory() error {
+	if n.ended.Load() && n.outOfMemory.Load() {
+		return nil
+	}
+	return fmt.Errorf("%s runs on", n.Name)
+}
+
+// Ended is the condition that the server has ended by itself, as one may that is squeezed, whose disk is full, or that finds its
+// files as a power cut has left them. (For any other reason it would end the test.) Then Restart starts it again.
+func (n *Node) Ended() error {
 	if n.ended.Load() {
 		return nil
 	}
@@ -443,6 +472,7 @@ func (m machine) CutPower(ctx context.Context) error {
 	if err := d.Cut(ctx); err != nil {
 		return err
 	}
+	m.n.unplugged.Store(true)
 	return m.Kill(ctx)
 }
 
@@ -482,12 +512,11 @@ func (m machine) Memory(ctx context.Context, bytes int64) error {
 		return err
 	}
 	if bytes > 0 {
-		m.n.squeezed.Store(true) // before it can be felt
+		m.n.squeezed.begin() // before it can be felt
 		return m.n.container.Memory(ctx, bytes)
 	}
 	err := m.n.container.Memory(ctx, 0)
-	m.n.relieved.Store(int64(m.n.env.Now()))
-	m.n.squeezed.Store(false)
+	m.n.squeezed.end(m.n.env.Now())
 	return err
 }
 
@@ -523,10 +552,15 @@ func (d drive) Fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.n.filled.begin()
 	return disk.Fill(ctx)
 }
 
-func (d drive) Drain(ctx context.Context) error { return d.n.drive.Drain(ctx) }
+func (d drive) Drain(ctx context.Context) error {
+	err := d.n.drive.Drain(ctx)
+	d.n.filled.end(d.n.env.Now())
+	return err
+}
 
 func (d drive) Slow(ctx context.Context, every time.Duration) error {
 	disk, err := d.there()

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -56,6 +57,9 @@ func (e *Env) conclusion(path string) {
 		e.say("  shrink its schedule: %s", s.Shrink)
 	}
 	if path != "" {
+		for _, d := range r.Drawings {
+			e.say("  drawing: %s", filepath.Join(filepath.Dir(path), filepath.FromSlash(d.File)))
+		}
 		e.say("  evidence: %s", path)
 	}
 }

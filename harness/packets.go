@@ -51,7 +51,7 @@ func (b *beside) start(ctx context.Context) (fault.Shell, error) {
 	if of == nil {
 		return nil, fmt.Errorf("%s was not started", b.n.Name)
 	}
-	b.container, err = e.engine.Run(ctx, e.network, engine.Spec{
+	b.container, err = e.engine.Run(ctx, b.n.places[0].Network, engine.Spec{
 		Name: b.n.Name + "-packets", Image: built.Ref, NetworkOf: of, Capabilities: []string{"NET_ADMIN"},
 	})
 	if err != nil {

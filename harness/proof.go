@@ -227,7 +227,7 @@ func (e *Env) asked(f *fault.Fault) string {
 // check keeps a result and tells the notebook.
 func (e *Env) check(role, control string, r check.Result, ok bool) {
 	e.t.Helper()
-	c := evidence.Check{Role: role, Property: r.Property, Subject: r.Subject, Control: control, Verdict: r.Verdict.String(), OK: ok, Summary: r.Summary}
+	c := evidence.Check{Role: role, Property: r.Property, Subject: r.Subject, Clients: r.Clients, Registers: r.Registers, Control: control, Verdict: r.Verdict.String(), OK: ok, Summary: r.Summary, Violations: r.Violations, Checked: r.Checked}
 	for _, op := range r.Offending {
 		c.Offending = append(c.Offending, evidence.FromHistory(op))
 	}
@@ -242,6 +242,10 @@ func (e *Env) check(role, control string, r check.Result, ok bool) {
 		who = fmt.Sprintf(" (%s)", r.Subject)
 	}
 	e.note("  %s %s: %s%s: %s", mark(ok), role, r.Property, who, r.Summary)
+	// A calm in which all is well is a part of what is drawn later.
+	if r.Drawing != nil && !(role == "calm" && ok) {
+		e.drawings = append(e.drawings, picture{r.Property + who, r.Drawing})
+	}
 }
 
 // named puts the scenario's words for a property before the checker's.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -98,6 +99,7 @@ func TestSoundScenarioHolds(t *testing.T) {
 		delay := e.Knob("delay", 500*time.Millisecond)
 		sound(t, e, newWire(t, e))
 		e.Measure("staleness", Time(delay), Between(Time(delay), Time(2*delay)))
+		e.Remark("half of %s", Time(2*delay))
 	})
 	require.Empty(t, r.errors)
 	rec := r.record(t)
@@ -105,6 +107,7 @@ func TestSoundScenarioHolds(t *testing.T) {
 	require.Empty(t, rec.Failures)
 	require.Equal(t, []evidence.Knob{{Name: "delay", Value: "500ms", Default: "500ms"}}, rec.Knobs)
 	require.Len(t, rec.Steps, 4)
+	require.Equal(t, []string{"half of 1 s"}, rec.Steps[3].Remarks)
 	require.Len(t, rec.Faults, 1)
 	require.Equal(t, []string{"caller: 1 unknown"}, rec.Faults[0].Witnesses)
 	require.NotNil(t, rec.Faults[0].To)
@@ -117,7 +120,7 @@ func TestSoundScenarioHolds(t *testing.T) {
 	for _, line := range []string{
 		"▸ fault", "⚡ sever on wire", "✚ heal after", "✓ the wire works", "✓ calm: nothing is lost",
 		"✓ breaks: nothing is lost (the control: the control): lost 1 of 3",
-		"✓ measured staleness: 0.5 s, predicted 0.5 to 1 s", "sever wire was felt by caller: 1 unknown",
+		"✓ measured staleness: 0.5 s, predicted 0.5 to 1 s", "· half of 1 s", "sever wire was felt by caller: 1 unknown",
 		"verdict: claim 12.99 holds", "run it again: ASSAY_SEED=", "evidence: ",
 	} {
 		require.Contains(t, r.notebook.String(), line)
@@ -180,7 +183,9 @@ func TestViolated(t *testing.T) {
 			e.Breaks("nothing is lost", "the control", check.Delivery(c, history.History{}).NothingLost())
 		})
 		r.failedWith(t, evidence.Violated, "producer: publish orders/7")
-		require.Len(t, r.record(t).Checks[0].Offending, 1)
+		shown := r.record(t).Checks[0]
+		require.Len(t, shown.Offending, 1)
+		require.Equal(t, []int{1, 1}, []int{shown.Violations, shown.Checked}, "lost, of as many as could be")
 	})
 }
 
@@ -255,6 +260,23 @@ func TestWitnessed(t *testing.T) {
 			require.Equal(t, []string{"caller: " + do.felt}, r.record(t).Faults[0].Witnesses)
 		})
 	}
+	t.Run("by one slow operation of many: no", func(t *testing.T) {
+		const ms = time.Millisecond
+		words := func(n int) string {
+			c := &felt{}
+			for i := range n {
+				took := ms
+				if i == n/2 {
+					took = 100 * ms
+				}
+				at := time.Duration(i) * ms
+				c.look(history.Operation{Kind: history.Read, Outcome: history.OK, Start: at, End: at + took}, history.Window{To: time.Hour}, 50*ms, map[string]time.Duration{history.Read: 2 * ms})
+			}
+			return c.words()
+		}
+		require.Equal(t, "1 slowed down", words(100))
+		require.Empty(t, words(101))
+	})
 	t.Run("delivered again", func(t *testing.T) {
 		r := offline(t, func(e *Env) {
 			w := newWire(t, e)
@@ -271,6 +293,19 @@ func TestWitnessed(t *testing.T) {
 		})
 		require.Empty(t, r.errors)
 		require.Equal(t, []string{"caller: 1 delivered again"}, r.record(t).Faults[0].Witnesses)
+	})
+	t.Run("by a compare-and-set that was refused: no", func(t *testing.T) {
+		r := offline(t, func(e *Env) {
+			w := newWire(t, e)
+			e.Calm(good)
+			f := w.Sever()
+			w.BeginCompareAndSet("register", 1, 2).End(history.Failed, nil)
+			e.Heal(f)
+			e.Await(time.Second, "the wire works", w.call)
+			e.Holds("nothing is lost", good)
+			e.Breaks("nothing is lost", "the control", bad)
+		})
+		r.failedWith(t, evidence.Vacuous, "nobody felt sever on wire")
 	})
 	t.Run("by a client of another link: no", func(t *testing.T) {
 		r := offline(t, func(e *Env) {
@@ -440,4 +475,25 @@ func TestBackgroundWorkThatFails(t *testing.T) {
 		e.Await(5*time.Second, "never", func() error { return errors.New("no") })
 	})
 	r.failedWith(t, evidence.Broken, "workload: no more keys")
+}
+
+// What a fixture closes must not be in use any more, however early the test ended.
+func TestBackgroundWorkIsOverBeforeAnythingIsClosed(t *testing.T) {
+	var over atomic.Bool
+	var closedFirst bool
+	offline(t, func(e *Env) {
+		asked := make(chan struct{})
+		e.Closing(func() error { closedFirst = !over.Load(); close(asked); return nil })
+		e.Go("workload", func(ctx context.Context) error {
+			defer over.Store(true)
+			<-ctx.Done()
+			select {
+			case <-asked: // who closes has not waited
+			case <-time.After(50 * time.Millisecond):
+			}
+			return nil
+		})
+		e.Await(0, "never", func() error { return errors.New("no") })
+	})
+	require.False(t, closedFirst)
 }

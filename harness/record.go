@@ -36,8 +36,12 @@ func (e *Env) finish() {
 	ended := e.Now()
 	e.tellFaults()
 	e.record.Operations = evidence.Bound(e.recorder.History())
+	for _, c := range e.recorder.Clients() {
+		e.record.Clients = append(e.record.Clients, evidence.Client{Name: c.Name(), Via: c.Via()})
+	}
 	e.teardown()
 	e.tellNodes()
+	e.keepDrawings()
 
 	e.record.Duration = ended.Seconds()
 	e.record.Verdict = e.claim.proven()
@@ -111,12 +115,12 @@ func (e *Env) teardown() {
 		n.expected.Load().Store(true)
 	}
 	e.cancel()
+	e.work.Wait() // it uses what is closed next
 	for _, close := range slices.Backward(e.closers) {
 		if err := close(); err != nil {
 			e.fail(evidence.Broken, "close what the test opened: %s", err)
 		}
 	}
-	e.work.Wait()
 	if e.engine == nil {
 		return
 	}

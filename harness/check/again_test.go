@@ -31,6 +31,7 @@ func TestAgain(t *testing.T) {
 		at(history.Deliver, "others", 1, 1), at(history.Publish, "orders", 4, 400), // another stream, another kind
 	}
 	require.Equal(t, 200*time.Millisecond, check.Again(sent, received, batch))
+	require.Equal(t, 100*time.Millisecond, check.Again(sent, received, history.Batch{Key: "orders", Values: []int64{1}}), "what came of another stream is not the first")
 	require.Zero(t, check.Again(sent, history.History{}, batch))
 }
 

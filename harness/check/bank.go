@@ -1,7 +1,6 @@
 package check
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -20,9 +19,10 @@ type BankReport struct {
 	Total     int64 // what they should add up to
 	Snapshots int   // of all accounts, in one read each
 	Partial   int   // snapshots in which an account was missing or could not be read; they are not judged
+	Last      int64 // what the last snapshot of all accounts adds up to, 0 if there is none
 	Wrong     []Snapshot
 
-	subject string
+	subject who
 	trouble string
 }
 
@@ -33,8 +33,8 @@ type BankReport struct {
 // has in flight at once. It begins them all, asks, and ends them all. Their Values are balances, and 0 is one. Transfers need not be
 // recorded: whether they took effect or not, the total is the same.
 func Bank(reads history.Historian, total int64, accounts ...string) (r BankReport) {
-	r = BankReport{Total: total, subject: nameOf(reads)}
 	defer rescue(&r.trouble)
+	r = BankReport{Total: total, subject: about(reads)}
 	open := map[string]*snapshot{} // by client
 	var closed []*snapshot
 	for _, op := range reads.History().Sorted() {
@@ -55,6 +55,7 @@ func Bank(reads history.Historian, total int64, accounts ...string) (r BankRepor
 			continue
 		}
 		r.Snapshots++
+		r.Last = s.Total
 		if s.Total != total {
 			r.Wrong = append(r.Wrong, s.Snapshot)
 		}
@@ -71,7 +72,7 @@ type snapshot struct {
 
 // takes tells whether op was in flight together with all of s.
 func (s *snapshot) takes(op history.Operation) bool {
-	return op.Start <= s.until && !slices.ContainsFunc(s.Reads, func(read history.Operation) bool { return read.Key == op.Key })
+	return op.Start < s.until && !slices.ContainsFunc(s.Reads, func(read history.Operation) bool { return read.Key == op.Key })
 }
 
 func (s *snapshot) add(op history.Operation) {
@@ -88,11 +89,11 @@ func (r BankReport) Conserved() Result {
 		property:   "the total of all accounts is conserved",
 		violations: len(r.Wrong),
 		checked:    r.Snapshots,
-		doubt:      r.trouble,
+		trouble:    r.trouble,
 		holds:      fmt.Sprintf("each of %d snapshots adds up to %d", r.Snapshots, r.Total),
 	}
 	if r.Snapshots == 0 {
-		f.doubt = cmp.Or(f.doubt, fmt.Sprintf("no snapshot has all accounts, %d have some", r.Partial))
+		f.doubt = fmt.Sprintf("no snapshot has all accounts, %d have some", r.Partial)
 	}
 	if len(r.Wrong) > 0 {
 		first := r.Wrong[0]

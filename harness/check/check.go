@@ -10,6 +10,7 @@ package check
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -62,13 +63,25 @@ type Result struct {
 	// Property says what was judged. A checker always gives the same words, without numbers: by them a claim and its control are seen to
 	// be about the same property.
 	Property string
-	Subject  string // whose history was judged, where the historian has a name
-	Verdict  Verdict
+	Subject  string   // whose history was judged, where the historian has a name
+	Clients  []string // all whose operations were looked at, sorted; none for a result of a claim's own
+	// Registers says that a key was taken for a register, whose reads return what was written last, and not for a set of values.
+	Registers bool
+	Verdict   Verdict
 	// Summary is one sentence with the numbers, such as "lost 50 of 150 acknowledged (first: orders/51 published at 1.203s)".
 	Summary    string
 	Violations int                 // how often the property was violated
 	Checked    int                 // how often it could have been
 	Offending  []history.Operation // the first of the operations that violate it, at most 10
+	Drawing    Drawing             // nil where the checker has none
+}
+
+// Drawing is a picture of what a result is about, for a person to look at. It is drawn only if somebody asks.
+type Drawing interface {
+	// Type gives the media type, such as "image/svg+xml" or "text/html". What it stands for loads nothing from elsewhere.
+	Type() string
+	// Draw writes the picture. Where that has an axis of time it shows the windows, such as those of the faults.
+	Draw(to io.Writer, windows ...history.Window) error
 }
 
 // String gives the result on one line, and each offending operation on one of its own.
@@ -93,30 +106,26 @@ func That(property string, ok bool, format string, args ...any) Result {
 	return r
 }
 
-// nameOf gives the name of a historian that has one, as clients do.
-func nameOf(h history.Historian) string {
-	if n, ok := h.(interface{ Name() string }); ok {
-		return n.Name()
-	}
-	return ""
-}
-
 // finding is how a checker words its result, whichever it will be.
 type finding struct {
-	subject    string
+	subject    who
 	property   string
 	violations int
 	checked    int
 	offending  []history.Operation
 	violated   string // the summary if there are violations
 	doubt      string // why the history does not tell, "" if it does
+	trouble    string // why the checker itself failed, "" if it did not
 	holds      string // the summary otherwise
 }
 
-// result: what was seen broken is broken, whatever else is in doubt; and what is in doubt does not hold.
+// result: what was seen broken is broken, whatever else is in doubt; and what is in doubt does not hold. A checker that failed has seen
+// nothing, so that it is no proof either that a control breaks.
 func (f finding) result() Result {
-	r := Result{Property: f.property, Subject: f.subject, Violations: f.violations, Checked: f.checked}
+	r := Result{Property: f.property, Subject: f.subject.name, Clients: f.subject.clients, Registers: f.subject.registers, Violations: f.violations, Checked: f.checked}
 	switch {
+	case f.trouble != "":
+		r.Verdict, r.Summary, r.Violations = Unknown, f.trouble, 0
 	case f.violations > 0:
 		r.Verdict, r.Summary, r.Offending = Violated, f.violated, f.offending
 	case f.doubt != "":

@@ -13,8 +13,9 @@ type CopiesReport struct {
 	OnlyFirst int // items that the first holds and the second lacks
 	OnlyOther int // items that the second holds and the first lacks
 
-	subject string
+	subject who
 	doubt   string
+	trouble string // why the checker itself failed, if it did
 	differ  examples
 }
 
@@ -22,8 +23,10 @@ type CopiesReport struct {
 // changed it: rows of their own, or registers. A register with one value here and another there makes two items, each of which only
 // one copy holds. A read of 0, which is what a read returns when it finds nothing, is no item. A copy of which nothing was read is
 // unknown, not empty.
-func Copies(first, other history.Historian) CopiesReport {
-	r := CopiesReport{subject: cmp.Or(nameOf(first), "one copy") + ", " + cmp.Or(nameOf(other), "another")}
+func Copies(first, other history.Historian) (r CopiesReport) {
+	defer rescue(&r.trouble)
+	r = CopiesReport{subject: about(first, other)}
+	r.subject.name = cmp.Or(nameOf(first), "one copy") + ", " + cmp.Or(nameOf(other), "another")
 	here, there := returned(first), returned(other)
 	switch {
 	case len(here) == 0:
@@ -81,8 +84,9 @@ func (r CopiesReport) Same() Result {
 		offending:  r.differ,
 		violated: fmt.Sprintf("of %d items both hold %d, only the first %d, only the second %d%s", r.Both+n, r.Both, r.OnlyFirst, r.OnlyOther,
 			r.differ.first(func(op history.Operation) string { return name(op.Key, op.Value) + " read at " + when(op.Start) })),
-		doubt: r.doubt,
-		holds: fmt.Sprintf("both hold the same %d items", r.Both),
+		doubt:   r.doubt,
+		trouble: r.trouble,
+		holds:   fmt.Sprintf("both hold the same %d items", r.Both),
 	}
 	if r.doubt != "" {
 		f.violations = 0 // what was not read cannot be missing

@@ -24,7 +24,7 @@ type CounterReport struct {
 	// Vaguest is the largest difference between the bounds of a read. The larger, the less was asked of it.
 	Vaguest int64
 
-	subject string
+	subject who
 	trouble string
 }
 
@@ -35,8 +35,8 @@ type CounterReport struct {
 //
 // Reads within their bounds are necessary for a linearizable counter, and not enough: two reads may contradict each other.
 func Counter(adds, reads history.Historian) (r CounterReport) {
-	r.subject = nameOf(reads)
 	defer rescue(&r.trouble)
+	r.subject = about(reads, adds)
 	in := reads.History().Sorted() // effects before causes, as in Delivery
 	counters := map[string]*tally{}
 	for _, op := range adds.History() {
@@ -82,14 +82,14 @@ func (r CounterReport) Bounded() Result {
 		property:   "a counter counts what was added to it",
 		violations: len(r.Off),
 		checked:    r.Reads,
-		doubt:      r.trouble,
+		trouble:    r.trouble,
 		holds:      fmt.Sprintf("%d reads agree with %d increments, to within %d or less", r.Reads, r.Added, r.Vaguest),
 	}
 	switch {
 	case r.Reads == 0:
-		f.doubt = cmp.Or(f.doubt, "nothing was read")
+		f.doubt = "nothing was read"
 	case r.Added == 0:
-		f.doubt = cmp.Or(f.doubt, "no increment was acknowledged")
+		f.doubt = "no increment was acknowledged"
 	}
 	if len(r.Off) > 0 {
 		var off examples

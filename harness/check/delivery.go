@@ -23,7 +23,8 @@ type DeliveryReport struct {
 	// Inversions counts the messages that arrived, for the first time, after a message that the same client sent later to the same key.
 	Inversions int
 
-	subject string
+	subject who
+	trouble string // why the checker itself failed, if it did
 
 	ordered                                  int // messages that arrived after another one of the same client and key
 	lost, duplicated, unexpected, inversions examples
@@ -39,6 +40,7 @@ type message struct {
 	stream   int32 // of its sending: client and key
 	arrivals int32
 	state    state
+	start    time.Duration // of its sending
 }
 
 // stranger is a message that nobody sent.
@@ -78,12 +80,15 @@ func stateOf(o history.Outcome) state {
 //
 // Order is that in which a client began its sendings, as on one connection; it means nothing for a client used by several goroutines at
 // once. What is still on its way counts as lost: compare when everything has settled.
-func Delivery(sent, received history.Historian) DeliveryReport {
+func Delivery(sent, received history.Historian) (r DeliveryReport) {
+	r.subject.name = nameOf(received)
+	defer rescue(&r.trouble)
 	// Of two histories that still grow, the effects must be taken before the causes, or else what is sent and received between the two
 	// would be unexpected.
 	in := received.History().Sorted()
 	out := sent.History().Sorted()
-	r := DeliveryReport{subject: nameOf(received), sent: out, index: newIndex(out, history.Publish, history.Write), strangers: make(map[stranger]int32)}
+	r.subject.met(in, out)
+	r.sent, r.index, r.strangers = out, newIndex(out, history.Publish, history.Write), make(map[stranger]int32)
 	r.messages = slices.Repeat([]message{{sent: none, stream: none}}, len(r.index.values))
 	streams := r.addSent()
 	r.addReceived(in, streams)
@@ -126,7 +131,7 @@ func (r *DeliveryReport) addSent() int {
 		m := &r.messages[n]
 		now := stateOf(op.Outcome)
 		if m.state < perhapsSent && now > m.state {
-			m.sent, m.stream = int32(i), stream
+			m.sent, m.stream, m.start = int32(i), stream, op.Start
 		}
 		m.state = max(m.state, now)
 	}
@@ -192,21 +197,22 @@ func (r *DeliveryReport) addFirstArrival(op *history.Operation, m *message, newe
 	if op.Kind == history.Read {
 		return // a reader chooses its own order
 	}
-	start, before := r.sent[m.sent].Start, &newest[m.stream]
+	before := &newest[m.stream]
 	if *before != nothingYet {
 		r.ordered++
 	}
-	if start < *before {
+	if m.start < *before {
 		r.Inversions++
 		r.inversions.add(*op)
 	}
-	*before = max(*before, start)
+	*before = max(*before, m.start)
 }
 
 // NothingLost: every acknowledged message arrived. How often does not matter.
 func (r DeliveryReport) NothingLost() Result {
 	return finding{
 		subject:    r.subject,
+		trouble:    r.trouble,
 		property:   "nothing acknowledged is lost",
 		violations: r.Lost,
 		checked:    r.Acknowledged,
@@ -221,6 +227,7 @@ func (r DeliveryReport) NothingLost() Result {
 func (r DeliveryReport) NoDuplicates() Result {
 	return finding{
 		subject:    r.subject,
+		trouble:    r.trouble,
 		property:   "nothing arrives twice",
 		violations: r.Duplicated,
 		checked:    r.Received,
@@ -235,6 +242,7 @@ func (r DeliveryReport) NoDuplicates() Result {
 func (r DeliveryReport) NothingUnexpected() Result {
 	return finding{
 		subject:    r.subject,
+		trouble:    r.trouble,
 		property:   "nothing arrives that was not sent",
 		violations: r.Unexpected,
 		checked:    r.Received,
@@ -255,6 +263,7 @@ func (r DeliveryReport) ExactlyOnce() Result {
 	}
 	return finding{
 		subject:    r.subject,
+		trouble:    r.trouble,
 		property:   "every acknowledged message arrives exactly once",
 		violations: r.Lost + r.Duplicated + r.Unexpected,
 		checked:    r.Acknowledged,
@@ -293,6 +302,7 @@ func (r DeliveryReport) Redelivered(batches ...history.Batch) Result {
 	}
 	f := finding{
 		subject:    r.subject,
+		trouble:    r.trouble,
 		property:   "each of these arrives at least twice",
 		violations: once,
 		checked:    total,
@@ -310,6 +320,7 @@ func (r DeliveryReport) Redelivered(batches ...history.Batch) Result {
 func (r DeliveryReport) InOrder() Result {
 	f := finding{
 		subject:    r.subject,
+		trouble:    r.trouble,
 		property:   "messages arrive in the order they were sent in",
 		violations: r.Inversions,
 		checked:    r.ordered,

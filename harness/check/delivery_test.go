@@ -47,6 +47,22 @@ func TestDelivery(t *testing.T) {
 			verdict: check.Violated, summary: "lost 1 of 2 acknowledged (first: orders/2 published at 1.203s)",
 			offending: []string{"orders/2"},
 		}, {
+			name: "nothing lost: what was acknowledged once must arrive, however else it was sent again",
+			sent: `
+				producer publish orders/1 0.900 0.910 unknown
+				producer publish orders/1 1.000 1.010 ok
+				producer publish orders/1 1.100 1.110 failed
+				producer publish orders/2 1.200 1.210 ok
+				producer publish orders/2 1.300 1.310 unknown
+				producer publish orders/3 1.400 1.410 unknown
+				producer publish orders/3 1.500 1.510 failed`,
+			received: `
+				consumer deliver orders/3 2.000`,
+			result:    check.DeliveryReport.ExactlyOnce,
+			verdict:   check.Violated,
+			summary:   "of 2 acknowledged and 1 received: 2 lost (first: orders/1 published at 0.900s), 0 duplicated, 0 unexpected",
+			offending: []string{"orders/1", "orders/2"},
+		}, {
 			name: "nothing lost: the same number under another key is another message",
 			sent: `
 				producer publish orders/1 1.000 1.010 ok`,
@@ -238,6 +254,28 @@ func TestDelivery(t *testing.T) {
 			result:  check.DeliveryReport.InOrder,
 			verdict: check.Violated, summary: "2 of 2 arrived after one that was sent later (first: orders/1 published at 1.000s, arrived at 2.001s)",
 			offending: []string{"orders/1", "orders/2"},
+		}, {
+			name: "in order: of two that were sent at once, either comes first",
+			sent: `
+				p1 publish orders/1 1.000 1.010 ok
+				p1 publish orders/2 1.000 1.010 ok
+				p1 publish orders/3 1.200 1.210 ok`,
+			received: `
+				consumer deliver orders/2 2.000
+				consumer deliver orders/1 2.001
+				consumer deliver orders/3 2.002`,
+			result:  check.DeliveryReport.InOrder,
+			verdict: check.Holds, summary: "2 arrived after what was sent before them",
+		}, {
+			name: "in order: a reader chooses its own",
+			sent: `
+				p1 write x/1 1.000 1.010 ok
+				p1 write x/2 1.100 1.110 ok`,
+			received: `
+				consumer read x/2 2.000
+				consumer read x/1 2.001`,
+			result:  check.DeliveryReport.InOrder,
+			verdict: check.Unknown, summary: "no two messages of one client and key arrived",
 		}, {
 			name: "in order: one message has no order",
 			sent: `

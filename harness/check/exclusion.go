@@ -12,7 +12,7 @@ import (
 // Overlap is a critical section that began while another client was in one of the same lock.
 type Overlap struct {
 	Section, Other history.Operation
-	For            time.Duration // how long both were inside
+	For            time.Duration // how long both were seen inside; 0 if the history ends as the section begins
 }
 
 // ExclusionReport tells which critical sections overlapped.
@@ -20,7 +20,7 @@ type ExclusionReport struct {
 	Sections int
 	Overlaps []Overlap // by the start of the section that began later
 
-	subject string
+	subject who
 	trouble string
 	holders int
 }
@@ -32,8 +32,8 @@ type ExclusionReport struct {
 // An overlap of two sections of one client is its own affair. What overlaps is what the holders believe, which is not yet harm: a lease can
 // always be outlived by a holder that is paused, and a resource that checks tokens is safe all the same. See Fencing.
 func Exclusion(holds history.Historian) (r ExclusionReport) {
-	r.subject = nameOf(holds)
 	defer rescue(&r.trouble)
+	r.subject = about(holds)
 	h := holds.History().Filter(func(op history.Operation) bool { return op.Kind == history.Hold && op.Outcome != history.Failed }).Sorted()
 	var end time.Duration
 	for _, op := range h {
@@ -46,7 +46,6 @@ func Exclusion(holds history.Historian) (r ExclusionReport) {
 	longest := map[string][2]history.Operation{}
 	clients := map[string]bool{}
 	for _, op := range h {
-		until := min(op.End, end)
 		clients[op.Client] = true
 		r.Sections++
 		last := longest[op.Key]
@@ -54,8 +53,8 @@ func Exclusion(holds history.Historian) (r ExclusionReport) {
 		if other.Client == op.Client {
 			other = last[1]
 		}
-		if both := min(until, other.End, end) - op.Start; other.Kind != "" && both > 0 {
-			r.Overlaps = append(r.Overlaps, Overlap{op, other, both})
+		if both := min(op.End, other.End); other.Kind != "" && both > op.Start {
+			r.Overlaps = append(r.Overlaps, Overlap{op, other, min(both, end) - op.Start})
 		}
 		longest[op.Key] = longestTwo(last, op)
 	}
@@ -94,14 +93,14 @@ func (r ExclusionReport) OneAtATime() Result {
 		property:   "a lock has at most one holder at a time",
 		violations: len(r.Overlaps),
 		checked:    r.Sections,
-		doubt:      r.trouble,
+		trouble:    r.trouble,
 		holds:      fmt.Sprintf("none of %d critical sections of %d clients overlap", r.Sections, r.holders),
 	}
 	switch {
 	case r.Sections == 0:
-		f.doubt = cmp.Or(f.doubt, "nobody held a lock")
+		f.doubt = "nobody held a lock"
 	case r.holders == 1:
-		f.doubt = cmp.Or(f.doubt, fmt.Sprintf("only one client held a lock, %d times", r.Sections))
+		f.doubt = fmt.Sprintf("only one client held a lock, %d times", r.Sections)
 	}
 	if len(r.Overlaps) > 0 {
 		var all examples
@@ -129,7 +128,7 @@ type FencingReport struct {
 	Tried    int          // writes, accepted or not, that began after one with a higher token had been accepted
 	Stale    []StaleWrite // of those, the ones that were accepted
 
-	subject string
+	subject who
 	trouble string
 }
 
@@ -140,8 +139,8 @@ type FencingReport struct {
 //
 // A write of unknown outcome may have been accepted at any time, or not at all: it neither is stale, nor makes another one stale.
 func Fencing(writes history.Historian) (r FencingReport) {
-	r.subject = nameOf(writes)
 	defer rescue(&r.trouble)
+	r.subject = about(writes)
 	h := writes.History().Of(history.Write).Sorted()
 	ended := h.Filter(func(op history.Operation) bool { return op.Outcome == history.OK })
 	slices.SortStableFunc(ended, func(a, b history.Operation) int { return cmp.Compare(a.End, b.End) })
@@ -177,11 +176,11 @@ func (r FencingReport) NothingStale() Result {
 		property:   "no write is accepted after one with a higher token",
 		violations: len(r.Stale),
 		checked:    r.Tried,
-		doubt:      r.trouble,
+		trouble:    r.trouble,
 		holds:      fmt.Sprintf("none of %d writes that came after one with a higher token was accepted, %d others were", r.Tried, r.Accepted),
 	}
 	if r.Tried == 0 {
-		f.doubt = cmp.Or(f.doubt, fmt.Sprintf("nobody tried to write after one with a higher token, %d writes were accepted", r.Accepted))
+		f.doubt = fmt.Sprintf("nobody tried to write after one with a higher token, %d writes were accepted", r.Accepted)
 	}
 	if len(r.Stale) > 0 {
 		var all examples

@@ -89,11 +89,21 @@ func TestExclusion(t *testing.T) {
 			offending: []string{"a: hold lock/1 [1.000s, …) unknown", "b: hold lock/2 [1.800s, 3.000s] ok"},
 		},
 		{
+			name: "when the history ends, two have it",
+			ops: `
+				a hold lock/1 1.000 … unknown
+				b hold lock/2 1.800 … unknown`,
+			verdict:   check.Violated,
+			summary:   "1 of 2 critical sections began inside another's, for up to 0s (first: b got lock at 1.800s, while a had it)",
+			offending: []string{"a: hold lock/1 [1.000s, …) unknown", "b: hold lock/2 [1.800s, …) unknown"},
+		},
+		{
 			name: "one client, also within itself",
 			ops: `
 				a hold lock/1 1.000 3.000 ok
-				a hold lock/1 1.500 1.600 ok`,
-			verdict: check.Unknown, summary: "only one client held a lock, 2 times",
+				a hold lock/1 1.500 1.900 ok
+				a hold lock/1 1.700 1.800 ok`,
+			verdict: check.Unknown, summary: "only one client held a lock, 3 times",
 		},
 		{name: "nobody", ops: `a hold lock/1 1.000 3.000 failed`, verdict: check.Unknown, summary: "nobody held a lock"},
 	}, func(h history.History) check.Result { return check.Exclusion(h).OneAtATime() })
@@ -105,12 +115,22 @@ func TestExclusionFindsWhatComparingAllPairsFinds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var h history.History
 		for i := range rapid.IntRange(1, 12).Draw(t, "sections") {
-			start := time.Duration(rapid.IntRange(0, 200).Draw(t, "start")*100 + i) // no two begin at the same time
+			start := time.Duration(rapid.IntRange(0, 60).Draw(t, "start")*100 + i) // no two begin at the same time
 			h = append(h, history.Operation{
 				Client: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "client"), Kind: history.Hold, Outcome: history.OK,
 				Key: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "lock"), Value: int64(i + 1),
 				Start: start, End: start + time.Duration(rapid.IntRange(0, 30).Draw(t, "held")*100),
 			})
+			if rapid.IntRange(0, 9).Draw(t, "open") == 0 {
+				h[i].End, h[i].Outcome = history.Open, history.Unknown
+			}
+		}
+		var end time.Duration
+		for _, op := range h {
+			end = max(end, op.Start)
+			if op.End != history.Open {
+				end = max(end, op.End)
+			}
 		}
 		inside := map[int64]bool{}
 		var longest time.Duration
@@ -118,7 +138,7 @@ func TestExclusionFindsWhatComparingAllPairsFinds(t *testing.T) {
 			for _, other := range h {
 				if op.Key == other.Key && op.Client != other.Client && other.Start < op.Start && op.Start < other.End && op.Start < op.End {
 					inside[op.Value] = true
-					longest = max(longest, min(op.End, other.End)-op.Start)
+					longest = max(longest, min(op.End, other.End, end)-op.Start)
 				}
 			}
 		}
@@ -160,6 +180,15 @@ func TestFencing(t *testing.T) {
 			summary:   "1 of 2 writes that came after one with a higher token were accepted (first: file/1 by a at 2.200s, after 2 by b at 2.000s)",
 			offending: []string{"b: write file/2 [1.050s, 2.000s] ok", "a: write file/1 [2.200s, 2.300s] ok"},
 		}, {
+			name: "an even higher token that is under way does not hide the one that was accepted",
+			ops: `
+				c write file/3 1.000 3.000 ok
+				b write file/2 1.100 1.200 ok
+				a write file/1 1.500 1.600 ok`,
+			verdict:   check.Violated,
+			summary:   "1 of 1 writes that came after one with a higher token were accepted (first: file/1 by a at 1.500s, after 2 by b at 1.200s)",
+			offending: []string{"b: write file/2 [1.100s, 1.200s] ok", "a: write file/1 [1.500s, 1.600s] ok"},
+		}, {
 			name: "a write of unknown outcome makes no other one stale",
 			ops: `
 				b write file/2 1.050 2.000 unknown
@@ -181,7 +210,10 @@ func TestFencingFindsTheOneStaleWrite(t *testing.T) {
 				h = append(h, history.Operation{Client: "d", Kind: history.Write, Key: "file", Value: token - 1, Start: at + 6, End: at + 7, Outcome: history.Failed})
 			}
 		}
-		assert.Empty(t, check.Fencing(shuffled(h, rapid.Uint64().Draw(t, "order"))).Stale)
+		honest := check.Fencing(shuffled(h, rapid.Uint64().Draw(t, "order")))
+		assert.Empty(t, honest.Stale)
+		assert.Len(t, h, honest.Accepted+honest.Refused)
+		assert.Equal(t, honest.Refused, honest.Tried)
 		stale := history.Operation{Client: "late", Kind: history.Write, Key: "file", Value: token - 1, Start: time.Hour, End: time.Hour, Outcome: history.OK}
 		r := check.Fencing(shuffled(append(h, stale), rapid.Uint64().Draw(t, "again"))).NothingStale()
 		assert.Equal(t, 1, r.Violations)

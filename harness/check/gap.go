@@ -10,6 +10,7 @@ import (
 func (r OutageReport) NoGapOf(limit time.Duration) Result {
 	f := finding{
 		subject:  r.subject,
+		trouble:  r.trouble,
 		property: "operations succeed without a long pause",
 		checked:  r.Total.OK,
 		violated: fmt.Sprintf("nothing succeeded for %s, which is not less than %s", howLong(r.LongestGap), howLong(limit)),

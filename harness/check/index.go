@@ -80,6 +80,9 @@ func groupsOf(sizes []int32) ([]group, int32) {
 
 // find gives the number of a pair, if it has one.
 func (ix *index) find(key string, value int64) (int32, bool) {
+	if ix == nil { // of a report whose checker failed
+		return none, false
+	}
 	k, ok := ix.keys[key]
 	if !ok {
 		return none, false

@@ -19,6 +19,7 @@ func (r StalenessReport) SomeOlderThan(bound time.Duration) Result {
 	}
 	f := finding{
 		subject:  r.subject,
+		trouble:  r.trouble,
 		property: "some reads are staler than a bound",
 		checked:  r.judged,
 		violated: fmt.Sprintf("none of %d reads staler than %s: %d stale, the oldest by %s", r.judged, howLong(bound), len(r.Stale),
@@ -40,7 +41,7 @@ func (r StalenessReport) LagWithin(w history.Window) time.Duration { return medi
 // SeenWithin: of the writes that began and were seen in w, half or more could be seen within bound. It is about what is usual: a
 // machine that stops for a moment makes any single one late.
 func (r StalenessReport) SeenWithin(bound time.Duration, w history.Window) Result {
-	f := finding{subject: r.subject, property: "acknowledged writes are usually seen within a bound"}
+	f := finding{subject: r.subject, trouble: r.trouble, property: "acknowledged writes are usually seen within a bound"}
 	lags := r.lagsWithin(w)
 	if f.checked = len(lags); f.checked == 0 {
 		f.doubt = fmt.Sprintf("none of the writes from %s on was seen by %s", when(w.From), when(w.To))
@@ -85,14 +86,25 @@ func (r StalenessReport) Convergence(t time.Duration) time.Duration {
 }
 
 // Latency gives the median time that operations took until they were acknowledged, 0 if none was.
-func Latency(ops history.Historian) time.Duration {
+func Latency(ops history.Historian) time.Duration { return median(latencies(ops)) }
+
+// Latencies gives the times that operations took until they were acknowledged, in seconds: a sample for package stat.
+func Latencies(ops history.Historian) []float64 {
+	var seconds []float64
+	for _, took := range latencies(ops) {
+		seconds = append(seconds, took.Seconds())
+	}
+	return seconds
+}
+
+func latencies(ops history.Historian) []time.Duration {
 	var took []time.Duration
 	for _, op := range ops.History() {
 		if op.Outcome == history.OK {
 			took = append(took, op.End-op.Start)
 		}
 	}
-	return median(took)
+	return took
 }
 
 // median gives the middle of them, 0 if there are none.

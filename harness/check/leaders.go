@@ -22,7 +22,7 @@ type LeadersReport struct {
 	Terms        int // terms of which a leader was seen
 	Contested    []Contest
 
-	subject string
+	subject who
 	trouble string
 }
 
@@ -32,8 +32,8 @@ type LeadersReport struct {
 // At most one leader for each term is Raft's Election Safety (Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm",
 // 2014, figure 3). Two that lead at the same time, in different terms, do not violate it: the older one has yet to learn of the newer.
 func Leaders(seen history.Historian) (r LeadersReport) {
-	r.subject = nameOf(seen)
 	defer rescue(&r.trouble)
+	r.subject = about(seen)
 	type term struct {
 		key string
 		of  int64
@@ -66,11 +66,11 @@ func (r LeadersReport) OneATerm() Result {
 		property:   "a term has at most one leader",
 		violations: len(r.Contested),
 		checked:    r.Terms,
-		doubt:      r.trouble,
+		trouble:    r.trouble,
 		holds:      fmt.Sprintf("each of %d terms had one leader, in %d observations", r.Terms, r.Observations),
 	}
 	if r.Terms == 0 {
-		f.doubt = cmp.Or(f.doubt, "nobody was seen to lead")
+		f.doubt = "nobody was seen to lead"
 	}
 	if len(r.Contested) > 0 {
 		var all examples

@@ -22,7 +22,7 @@ type LinearReport struct {
 	Illegal    []Inexplicable // the registers that were not linearizable, by key
 	Undecided  []string       // the keys of those for which the time limit came first
 
-	subject string
+	subject who
 	trouble string // why the checker itself failed, if it did
 	limit   time.Duration
 	byKey   map[string]register
@@ -51,8 +51,9 @@ type Inexplicable struct {
 // and more keys rather than more clients, keep it to milliseconds. When limit has passed, what is not decided stays Undecided. That is
 // the one way in which the machine has a say.
 func Linearizability(ops history.Historian, limit time.Duration) (r LinearReport) {
-	r = LinearReport{subject: nameOf(ops), limit: limit, byKey: make(map[string]register)}
 	defer rescue(&r.trouble)
+	r = LinearReport{subject: about(ops), limit: limit, byKey: make(map[string]register)}
+	r.subject.registers = true
 	deadline := time.Now().Add(limit)
 	for _, op := range ops.History().Sorted() {
 		if op.Outcome == history.OK && op.Kind == history.Read || op.Outcome != history.Failed && stores(op) {
@@ -94,11 +95,10 @@ func (r LinearReport) Linearizable() Result {
 		property:   "each register is linearizable",
 		violations: len(r.Illegal),
 		checked:    r.Registers,
+		trouble:    r.trouble,
 		holds:      fmt.Sprintf("an order explains each of %d registers, %d operations in all", r.Registers, r.Operations),
 	}
 	switch {
-	case r.trouble != "":
-		f.doubt = r.trouble
 	case r.Operations == 0:
 		f.doubt = "nothing was read or written"
 	case len(r.Undecided) > 0:
@@ -112,12 +112,29 @@ func (r LinearReport) Linearizable() Result {
 			when(first.Response.End), len(first.Because), len(r.byKey[first.Key].ops))
 		f.offending = first.Because[max(0, len(first.Because)-mostOffending):]
 	}
-	return f.result()
+	result := f.result()
+	if r.Operations > 0 {
+		result.Drawing = page{r}
+	}
+	return result
 }
+
+// page is what Visualize writes.
+type page struct{ report LinearReport }
+
+func (page) Type() string { return "text/html" }
+
+func (p page) Draw(to io.Writer, windows ...history.Window) error {
+	return p.report.Visualize(to, windows...)
+}
+
+// drawingLimit is how long at most a drawing looks for an order. It takes the operations as long as they were, so that one can take longer
+// to find than it took the check; without it the drawing shows the longest that were found.
+const drawingLimit = 2 * time.Second
 
 // Visualize writes a page of HTML that shows the registers that are not linearizable, up to the response that nothing explains, or all of
 // them if all are. It shows how far each order that was tried came, and the windows, such as those of the faults. A browser draws some
-// thousand operations well. The time limit of the check holds for the drawing again.
+// thousand operations well. It takes no longer than the limit of the check, and some seconds.
 func (r LinearReport) Visualize(to io.Writer, windows ...history.Window) error {
 	shown := slices.Sorted(maps.Keys(r.byKey))
 	if len(r.Illegal) > 0 {
@@ -143,7 +160,7 @@ func (r LinearReport) Visualize(to io.Writer, windows ...history.Window) error {
 	}
 	model := registerModel
 	model.Partition = func([]porcupine.Operation) [][]porcupine.Operation { return parts }
-	_, drawing := porcupine.CheckOperationsVerbose(model, nil, max(r.limit, 1)) // 0 would be no limit
+	_, drawing := porcupine.CheckOperationsVerbose(model, nil, max(min(r.limit, drawingLimit), 1)) // 0 would be no limit
 	var notes []porcupine.Annotation
 	for _, w := range windows {
 		notes = append(notes, porcupine.Annotation{

@@ -41,6 +41,35 @@ func TestLinearizability(t *testing.T) {
 			offending: []string{"a: write x/1 [1.000s, 1.100s] ok", "a: write x/2 [2.000s, 3.000s] ok",
 				"b: read x/2 [2.100s, 2.200s] ok", "c: read x/1 [2.300s, 2.400s] ok"},
 		}, {
+			name: "a write of 0 is not what a read of 0 before it found",
+			ops: `
+				a write x/0 0.500 9.000 ok
+				c read x/0 1.000 1.100 ok
+				b write x/1 2.000 2.100 ok
+				c read x/1 3.000 3.100 ok
+				c read x/0 4.000 4.100 ok`,
+			verdict: check.Holds, summary: "an order explains each of 1 registers, 5 operations in all",
+		}, {
+			name: "what cannot be explained is the first response of its kind, though what explains others is answered later or never",
+			ops: `
+				a write x/1 1.000 … unknown
+				b compare-and-set x/1→2 2.000 6.000 ok
+				c read x/2 3.000 3.100 ok
+				c read x/2 3.200 3.300 ok
+				c read x/2 3.400 3.500 ok
+				c read x/9 7.000 7.100 ok`,
+			verdict:   check.Violated,
+			summary:   "1 of 1 registers not linearizable (first: no order explains the read of x/9 by c at 7.100s; these 1 of 6 operations tell)",
+			offending: []string{"c: read x/9 [7.000s, 7.100s] ok"},
+		}, {
+			name: "nobody was told of what led to what was read",
+			ops: `
+				a write x/1 1.000 … unknown
+				b compare-and-set x/1→2 1.100 … unknown
+				c compare-and-set x/2→3 1.200 … unknown
+				d read x/3 3.000 3.100 ok`,
+			verdict: check.Holds, summary: "an order explains each of 1 registers, 4 operations in all",
+		}, {
 			name: "an errored write takes effect after its end",
 			ops: `
 				a write x/1 1.000 1.100 ok
@@ -245,6 +274,22 @@ func TestVisualize(t *testing.T) {
 		}
 	}
 	require.ErrorContains(t, check.Linearizability(crowd(2), patience).Visualize(full{}), "draw the history: disk full")
+}
+
+func TestLinearizableIsDrawn(t *testing.T) {
+	for _, h := range []history.History{crowd(2), parse(t, "a write x/1 1.000 1.100 ok\nb read x/0 3.000 3.100 ok")} {
+		r := check.Linearizability(h, patience)
+		drawing := r.Linearizable().Drawing
+		require.NotNil(t, drawing)
+		assert.Equal(t, "text/html", drawing.Type())
+		var got, want bytes.Buffer
+		fault := history.Window{Name: "isolate n1", From: time.Second, To: 2 * time.Second}
+		require.NoError(t, drawing.Draw(&got, fault))
+		require.NoError(t, r.Visualize(&want, fault))
+		assert.Equal(t, want.String(), got.String())
+		assert.Contains(t, got.String(), `"PartialLinearizations":[[{"Index":`, "it has time to look for an order")
+	}
+	assert.Nil(t, check.Linearizability(history.History{}, patience).Linearizable().Drawing, "there is nothing to draw")
 }
 
 type full struct{}

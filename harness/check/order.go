@@ -1,7 +1,6 @@
 package check
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -18,7 +17,7 @@ type OrderReport struct {
 	Inversions int64
 	Late       int // messages that arrived after at least one that was sent later
 
-	subject string
+	subject who
 	trouble string
 	late    examples
 	sentAt  map[stranger]time.Duration
@@ -30,8 +29,8 @@ type OrderReport struct {
 // It is about the first arrival at a consumer. A redelivery comes late by its nature, and does not count; where a consumer handles only
 // the second arrival of a message, the first is to be recorded as Failed. What nobody sent has no order.
 func Order(sent, received history.Historian) (r OrderReport) {
-	r = OrderReport{subject: nameOf(received), sentAt: make(map[stranger]time.Duration)}
 	defer rescue(&r.trouble)
+	r = OrderReport{subject: about(received, sent), sentAt: make(map[stranger]time.Duration)}
 	in := received.History().Sorted() // effects before causes, as in Delivery
 	sender := map[stranger]string{}
 	for _, op := range sent.History().Of(history.Publish, history.Write).Sorted() {
@@ -105,11 +104,11 @@ func (r OrderReport) InOrder() Result {
 			r.late.first(func(op history.Operation) string {
 				return fmt.Sprintf("%s sent at %s, arrived at %s at %s", name(op.Key, op.Value), when(r.sentAt[stranger{op.Key, op.Value}]), op.Client, when(op.Start))
 			})),
-		doubt: r.trouble,
-		holds: fmt.Sprintf("%d messages came in order, none of %d pairs is inverted", r.Messages, r.Pairs),
+		trouble: r.trouble,
+		holds:   fmt.Sprintf("%d messages came in order, none of %d pairs is inverted", r.Messages, r.Pairs),
 	}
 	if r.Pairs == 0 {
-		f.doubt = cmp.Or(f.doubt, "no two messages of one client and key arrived at one consumer")
+		f.doubt = "no two messages of one client and key arrived at one consumer"
 	}
 	return f.result()
 }

@@ -37,9 +37,11 @@ type OutageReport struct {
 	// the start of the history) to the one after it (or the end of the history).
 	LongestGap time.Duration
 
-	subject   string
-	resumed   int // operations that began in the window and succeeded before its end
-	offending examples
+	subject   who
+	trouble   string   // why the checker itself failed, if it did
+	resumed   int      // operations that began in the window and succeeded before its end
+	succeeded examples // of those
+	offending examples // of the others that began in it
 }
 
 // Outage looks at the operations around a fault window. What merely happens to a client (Deliver, Disconnect, Lead) or what it
@@ -47,9 +49,11 @@ type OutageReport struct {
 //
 // The window's From must be a time at which the fault was in effect: an operation that began after From and slipped through before the
 // fault would be taken for the recovery.
-func Outage(ops history.Historian, w history.Window) OutageReport {
+func Outage(ops history.Historian, w history.Window) (r OutageReport) {
+	r = OutageReport{Window: w, subject: who{name: nameOf(ops)}}
+	defer rescue(&r.trouble)
 	h := ops.History().Sorted()
-	r := OutageReport{Window: w, subject: nameOf(ops)}
+	r.subject.met(h)
 	var acknowledged []time.Duration
 	var begin, end time.Duration // of the history, as far as it is known
 	for i := range h {
@@ -96,6 +100,7 @@ func (r *OutageReport) addWithin(op *history.Operation) {
 	r.Within.add(op.Outcome)
 	if op.Outcome == history.OK && op.End <= r.Window.To {
 		r.resumed++
+		r.succeeded.add(*op)
 		return
 	}
 	r.offending.add(*op)
@@ -117,6 +122,7 @@ func (r OutageReport) Resumes() Result {
 	n := r.Within.Attempted()
 	f := finding{
 		subject:   r.subject,
+		trouble:   r.trouble,
 		property:  "operations succeed again while the fault lasts",
 		checked:   n,
 		offending: r.offending,
@@ -129,6 +135,26 @@ func (r OutageReport) Resumes() Result {
 		f.doubt = fmt.Sprintf("nothing was attempted from %s to %s", when(r.Window.From), r.until())
 	case r.resumed == 0:
 		f.violations = n
+	}
+	return f.result()
+}
+
+// NothingSucceeds: while the fault lasts, operations begin and none of them succeeds. It is what is asked of who must not go on alone.
+// What succeeds only after the fault, or is of unknown outcome, is none of its business.
+func (r OutageReport) NothingSucceeds() Result {
+	n := r.Within.Attempted()
+	f := finding{
+		subject:    r.subject,
+		trouble:    r.trouble,
+		property:   "no operation succeeds while the fault lasts",
+		violations: r.resumed,
+		checked:    n,
+		offending:  r.succeeded,
+		violated:   fmt.Sprintf("%d of %d operations succeeded from %s to %s", r.resumed, n, when(r.Window.From), r.until()),
+		holds:      fmt.Sprintf("none of %d operations succeeded while the fault lasted", n),
+	}
+	if n == 0 {
+		f.doubt = fmt.Sprintf("nothing was attempted from %s to %s", when(r.Window.From), r.until())
 	}
 	return f.result()
 }

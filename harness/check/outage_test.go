@@ -82,6 +82,39 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+func TestNothingSucceeds(t *testing.T) {
+	for _, test := range []struct {
+		name, ops string
+		verdict   check.Verdict
+		summary   string
+		offending []string
+	}{
+		{
+			name: "nobody takes over", ops: noFailover,
+			verdict: check.Holds, summary: "none of 2 operations succeeded while the fault lasted",
+		}, {
+			name: "another leader takes over", ops: failover,
+			verdict: check.Violated, summary: "2 of 3 operations succeeded from 2.000s to 5.000s", offending: []string{"x/4", "x/5"},
+		}, {
+			name: "what began before the fault, or ended after it, is no success in it", ops: `
+				writer write x/1 1.999 2.010 ok
+				writer write x/2 4.990 5.010 ok`,
+			verdict: check.Holds, summary: "none of 1 operations succeeded while the fault lasted",
+		}, {
+			name: "nobody tried", ops: "writer write x/1 1.999 2.010 ok",
+			verdict: check.Unknown, summary: "nothing was attempted from 2.000s to 5.000s",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := check.Outage(parse(t, test.ops), leaderDead).NothingSucceeds()
+			assert.Equal(t, test.verdict, r.Verdict)
+			assert.Equal(t, test.summary, r.Summary)
+			assert.Equal(t, len(test.offending), r.Violations)
+			assert.ElementsMatch(t, test.offending, names(r.Offending))
+		})
+	}
+}
+
 func TestOutageNumbers(t *testing.T) {
 	r := check.Outage(parse(t, failover), leaderDead)
 	assert.True(t, r.Recovered)
@@ -100,6 +133,29 @@ func TestOutageNumbers(t *testing.T) {
 	assert.False(t, r.Recovered)
 	assert.Equal(t, 3210*time.Millisecond, r.RTO, "until the history ends")
 	assert.Equal(t, 4200*time.Millisecond, r.LongestGap)
+
+	r = check.Outage(parse(t, `
+		writer write x/1 1.000 1.100 ok
+		writer write x/2 1.900 2.000 ok
+		other write x/3 1.950 2.300 ok
+		writer write x/4 2.100 4.000 ok`), leaderDead)
+	assert.Equal(t, 2*time.Second, r.RTO, "what was in flight when the fault began tells nothing of a recovery")
+	assert.Equal(t, 1700*time.Millisecond, r.LongestGap)
+
+	r = check.Outage(parse(t, `
+		writer write x/1 0.500 0.600 ok
+		writer write x/2 1.900 2.000 ok
+		writer write x/3 2.100 2.200 ok`), leaderDead)
+	assert.Equal(t, 1400*time.Millisecond, r.LongestGap, "it ends just when the window begins, and touches it")
+
+	r = check.Outage(parse(t, `
+		writer write x/1 0.500 0.600 ok
+		writer write x/2 4.500 … unknown`), leaderDead)
+	assert.False(t, r.Recovered)
+	assert.Equal(t, 2500*time.Millisecond, r.RTO, "until the last that began")
+
+	r = check.Outage(parse(t, `writer write x/1 1.000 4.000 ok`), leaderDead)
+	assert.Equal(t, 3*time.Second, r.LongestGap, "from the start of the history on")
 
 	r = check.Outage(history.History{}, leaderDead)
 	assert.Equal(t, check.OutageReport{Window: leaderDead}, r)

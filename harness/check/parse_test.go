@@ -114,6 +114,22 @@ func (broken) History() history.History { panic("out of paper") }
 func TestACheckerThatFailsSaysUnknown(t *testing.T) {
 	for _, r := range []check.Result{
 		check.Linearizability(broken{}, patience).Linearizable(),
+		check.Delivery(broken{}, broken{}).NothingLost(),
+		check.Delivery(broken{}, broken{}).NoDuplicates(),
+		check.Delivery(broken{}, broken{}).NothingUnexpected(),
+		check.Delivery(broken{}, broken{}).ExactlyOnce(),
+		check.Delivery(broken{}, broken{}).Redelivered(history.Batch{Key: "orders", Values: []int64{1}}),
+		check.Delivery(broken{}, broken{}).InOrder(),
+		check.Staleness(broken{}, broken{}).NeverStale(),
+		check.Staleness(broken{}, broken{}).NoneOlderThan(time.Second),
+		check.Staleness(broken{}, broken{}).SomeStale(),
+		check.Staleness(broken{}, broken{}).SomeOlderThan(time.Second),
+		check.Staleness(broken{}, broken{}).SeenWithin(time.Second, history.Window{}),
+		check.Staleness(broken{}, broken{}).NothingUnexpected(),
+		check.Outage(broken{}, history.Window{}).Resumes(),
+		check.Outage(broken{}, history.Window{}).NothingSucceeds(),
+		check.Outage(broken{}, history.Window{}).NoGapOf(time.Second),
+		check.Copies(broken{}, broken{}).Same(),
 		check.Bank(broken{}, 100, "a", "b").Conserved(),
 		check.Set(broken{}, broken{}).Complete(),
 		check.Counter(broken{}, broken{}).Bounded(),
@@ -121,8 +137,29 @@ func TestACheckerThatFailsSaysUnknown(t *testing.T) {
 		check.Leaders(broken{}).OneATerm(),
 		check.Exclusion(broken{}).OneAtATime(),
 		check.Fencing(broken{}).NothingStale(),
+		check.Sessions(broken{}, check.Versions{}).ReadYourWrites(),
+		check.Sessions(history.History{}, check.Versions{}, broken{}).MonotonicWrites(),
 	} {
 		assert.Equal(t, check.Unknown, r.Verdict, r.Property)
 		assert.Equal(t, "the checker failed: out of paper", r.Summary, r.Property)
+		assert.Zero(t, r.Violations, r.Property)
 	}
+}
+
+// nameless is a historian that fails when a checker has done half of its work.
+type nameless struct{}
+
+func (nameless) History() history.History { return nil }
+func (nameless) Name() string             { panic("out of ink") }
+
+// Nor is anything seen broken by such a checker: a control could not be trusted to have broken.
+func TestWhatACheckerSawBeforeItFailedDoesNotCount(t *testing.T) {
+	h := parse(t, `
+		a write x/1 1.000 1.100 ok
+		a read x/0 2.000 2.100 ok`)
+	r := check.Sessions(h, check.SoleWriters(h), nameless{}).ReadYourWrites()
+	assert.Equal(t, check.Unknown, r.Verdict)
+	assert.Equal(t, "the checker failed: out of ink", r.Summary)
+	assert.Zero(t, r.Violations)
+	assert.Equal(t, check.Violated, check.Sessions(h, check.SoleWriters(h), history.History{}).ReadYourWrites().Verdict)
 }

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"cmp"
 	"fmt"
 
 	"assay/harness/history"
@@ -30,10 +29,10 @@ func Set(adds, look history.Historian) (r SetReport) {
 	defer rescue(&r.trouble)
 	found := look.History()
 	d := Delivery(adds, found)
-	d.subject = nameOf(look)
+	d.subject = about(look, adds)
 	r = SetReport{
 		Attempted: d.Attempted, Acknowledged: d.Acknowledged, Present: d.Received, Lost: d.Lost, Unexpected: d.Unexpected, Recovered: d.Recovered,
-		delivery: d,
+		delivery: d, trouble: d.trouble,
 	}
 	for _, op := range found {
 		r.looked = r.looked || op.Kind == history.Read && op.Outcome == history.OK
@@ -54,17 +53,13 @@ func (r SetReport) Complete() Result {
 		violations: r.Lost + r.Unexpected,
 		checked:    r.Acknowledged,
 		offending:  all,
+		trouble:    r.trouble,
 		violated: fmt.Sprintf("of %d acknowledged and %d found: %d lost%s, %d unexpected%s", r.Acknowledged, r.Present,
 			r.Lost, d.lost.first(sending), r.Unexpected, d.unexpected.first(d.uninvited)),
 		holds: fmt.Sprintf("all %d acknowledged are there, with %d of unknown outcome", r.Acknowledged, r.Recovered),
 	}
-	switch {
-	case r.trouble != "":
-		f.doubt = r.trouble
-	case !r.looked:
+	if f.doubt = d.nothingSent(); !r.looked {
 		f.doubt, f.violations = "nobody looked at the set", 0
-	default:
-		f.doubt = cmp.Or(f.doubt, d.nothingSent())
 	}
 	return f.result()
 }

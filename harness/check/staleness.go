@@ -33,7 +33,8 @@ type StalenessReport struct {
 	Stale      []StaleRead         // by the time of the read
 	Unexpected []history.Operation // reads of a value that nobody wrote, or whose writing surely failed, by time
 
-	subject string
+	subject who
+	trouble string // why the checker itself failed, if it did
 
 	judged    int // reads that began after an acknowledged write of their key, and so could have been stale
 	registers registers
@@ -50,17 +51,18 @@ type StalenessReport struct {
 // overwrote what, and of two writes that overlap neither surely overwrote the other. A write of unknown outcome makes no read stale, since
 // it may not have happened, and no read of its value is stale, since it may take effect at any time. A read of 0, which stands for
 // absence, returns what was there before any write. Reads that failed, or whose outcome is unknown, returned nothing and are left out.
-func Staleness(writes, reads history.Historian) StalenessReport {
+func Staleness(writes, reads history.Historian) (r StalenessReport) {
+	r.subject = who{name: nameOf(reads), registers: true}
+	defer rescue(&r.trouble)
 	// Effects before causes, as in Delivery: what is read has been written by the time that the writes are taken.
 	in := reads.History().Sorted()
-	regs := newRegisters(writes.History().Sorted())
+	out := writes.History().Sorted()
+	r.subject.met(in, out)
+	regs := newRegisters(out)
 	index := newCursor(regs.index)
-	r := StalenessReport{
-		subject:   nameOf(reads),
-		registers: regs,
-		firstRead: slices.Repeat([]time.Duration{history.Open}, len(regs.versions)),
-		lastRead:  make([]time.Duration, len(regs.keys)),
-	}
+	r.registers = regs
+	r.firstRead = slices.Repeat([]time.Duration{history.Open}, len(regs.versions))
+	r.lastRead = make([]time.Duration, len(regs.keys))
 	for i := range in {
 		if op := &in[i]; op.Kind == history.Read && op.Outcome == history.OK {
 			version, key := index.find(op.Key, op.Value)
@@ -149,6 +151,7 @@ func (r StalenessReport) Lags() []Lag {
 func (r StalenessReport) NeverStale() Result {
 	return finding{
 		subject:    r.subject,
+		trouble:    r.trouble,
 		property:   "a read after an acknowledged write returns it",
 		violations: len(r.Stale),
 		checked:    r.judged,
@@ -169,6 +172,7 @@ func (r StalenessReport) NoneOlderThan(bound time.Duration) Result {
 	}
 	return finding{
 		subject:    r.subject,
+		trouble:    r.trouble,
 		property:   "no read is staler than its bound",
 		violations: len(older),
 		checked:    r.judged,
@@ -185,6 +189,7 @@ func (r StalenessReport) NoneOlderThan(bound time.Duration) Result {
 func (r StalenessReport) SomeStale() Result {
 	f := finding{
 		subject:  r.subject,
+		trouble:  r.trouble,
 		property: "some reads are stale",
 		checked:  r.judged,
 		violated: fmt.Sprintf("none of %d reads stale", r.judged),
@@ -202,6 +207,7 @@ func (r StalenessReport) SomeStale() Result {
 func (r StalenessReport) NothingUnexpected() Result {
 	f := finding{
 		subject:    r.subject,
+		trouble:    r.trouble,
 		property:   "nothing is read that was not written",
 		violations: len(r.Unexpected),
 		checked:    r.Reads,

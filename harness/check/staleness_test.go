@@ -51,12 +51,32 @@ func TestStaleness(t *testing.T) {
 			name: "never stale: the age counts from the first of two that overwrote it",
 			ops: `
 				writer write x/7 1.000 1.010 ok
-				writer write x/8 1.100 1.200 ok
-				writer write x/9 1.300 1.400 ok
+				writer write x/8 1.100 1.350 ok
+				other write x/9 1.300 1.400 ok
 				reader read x/7 1.500 1.510 ok`,
 			result:    check.StalenessReport.NeverStale,
 			verdict:   check.Violated,
-			summary:   "1 of 1 reads stale, the oldest by 300ms (first: read x/7 at 1.500s, overwritten by 8 at 1.200s: 300ms stale)",
+			summary:   "1 of 1 reads stale, the oldest by 150ms (first: read x/7 at 1.500s, overwritten by 8 at 1.350s: 150ms stale)",
+			offending: []string{"x/7"},
+		}, {
+			name: "never stale: of two writes of a value, the one that ends last",
+			ops: `
+				writer write x/7 1.000 1.900 ok
+				other write x/7 1.100 1.200 ok
+				writer write x/8 1.300 1.400 ok
+				reader read x/7 2.000 2.010 ok`,
+			result:  check.StalenessReport.NeverStale,
+			verdict: check.Holds, summary: "none of 1 reads stale",
+		}, {
+			name: "never stale: one that overwrote it began first, and is not at its end",
+			ops: `
+				writer write x/7 1.000 1.010 ok
+				a write x/8 1.100 9.000 ok
+				b write x/9 1.300 1.400 ok
+				reader read x/7 1.500 1.510 ok`,
+			result:    check.StalenessReport.NeverStale,
+			verdict:   check.Violated,
+			summary:   "1 of 1 reads stale, the oldest by 100ms (first: read x/7 at 1.500s, overwritten by 9 at 1.400s: 100ms stale)",
 			offending: []string{"x/7"},
 		}, {
 			name: "never stale: the overwriting write is not acknowledged before the read begins",
@@ -454,4 +474,14 @@ func TestStalenessIsWhatItsDefinitionSays(t *testing.T) {
 		}
 		assert.ElementsMatch(t, want, r.Lags())
 	})
+}
+
+func TestStalenessIsOfRegisters(t *testing.T) {
+	r := check.Staleness(history.History{}, history.History{})
+	all := history.Window{To: history.Open}
+	for _, result := range []check.Result{r.NeverStale(), r.SomeStale(), r.SeenWithin(time.Second, all)} {
+		assert.True(t, result.Registers, result.Property)
+	}
+	assert.True(t, check.Linearizability(history.History{}, time.Second).Linearizable().Registers)
+	assert.False(t, check.Delivery(history.History{}, history.History{}).NothingLost().Registers)
 }

@@ -37,6 +37,18 @@ func Section(id string) (title, link string) {
 	return fmt.Sprintf("%d %s", section, s.title), guide + s.anchor
 }
 
+// Part is one of the guide's sections: its number and title, and the address where the guide has it.
+type Part struct{ Title, Link string }
+
+// Parts returns the guide's sections in its order, also those of which there are no claims yet.
+func Parts() []Part {
+	parts := make([]Part, len(sections))
+	for i, s := range sections {
+		parts[i] = Part{fmt.Sprintf("%d %s", i+1, s.title), guide + s.anchor}
+	}
+	return parts
+}
+
 // Compare orders claims by their ids: by section and number, and then those that have no section, by the alphabet.
 func Compare(a, b string) int {
 	aSection, aNumber, aOK := number(a)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
@@ -81,6 +82,8 @@ type Container struct {
 	ended     bool                  // it was over before its ports could be asked for
 	hand      *hand                 // nil where there is none
 
+	kills atomic.Pointer[int64] // killsForMemory when its memory was limited, nil while it is not, or where nobody counts
+
 	limiting sync.Mutex // guards those below
 	made     limits     // what it was made with
 	limits   limits     // what it has now
@@ -112,13 +115,16 @@ func (e *Engine) Run(ctx context.Context, n *Network, spec Spec) (*Container, er
 	if err == nil {
 		err = n.Made()
 	}
+	if err == nil {
+		err = c.Start(ctx)
+	}
 	for _, p := range spec.Also {
 		if err == nil {
 			err = c.join(making, p)
 		}
 	}
-	if err == nil {
-		err = c.Start(ctx)
+	if err == nil && len(spec.Also) > 0 {
+		err = c.look(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start container %s from %s: %w", spec.Name, spec.Image, unmountable(explain(err))), c.Remove(context.WithoutCancel(ctx)))
@@ -198,7 +204,8 @@ func request(n *Network, spec Spec, labels map[string]string) testcontainers.Con
 	return r
 }
 
-// join puts the container, before its start, on a further network: engines before API 1.44 create it on one only.
+// join puts the running container on a further network: engines before API 1.44 create it on one only, and it need not wait for all
+// of them to be made.
 func (c *Container) join(ctx context.Context, p Place) error {
 	if err := p.Network.Made(); err != nil {
 		return err
@@ -235,6 +242,11 @@ func (c *Container) Start(ctx context.Context) error {
 			return fmt.Errorf("start: %w", err)
 		}
 	}
+	return c.look(ctx)
+}
+
+// look finds out where the container is now: its ports on this machine can have changed with each network that it joined.
+func (c *Container) look(ctx context.Context) error {
 	inspect, err := c.engine.cli.ContainerInspect(ctx, c.id, client.ContainerInspectOptions{})
 	if err != nil {
 		return fmt.Errorf("inspect: %w", err)

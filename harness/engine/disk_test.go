@@ -114,7 +114,8 @@ func TestSlowDisk(t *testing.T) {
 	says(t, sh, "head -c 100000 /dev/zero >/data/read; sync /data/read")
 	start := time.Now()
 	says(t, sh, fmt.Sprintf("dd if=/data/read of=/dev/null bs=4096 count=%d iflag=direct", n/2))
-	require.GreaterOrEqual(t, time.Since(start), (n/2-1)*every, "and it reads no faster")
+	// One for each read, less the first, and less the one that the kernel may begin early: it counts in ticks of its own.
+	require.GreaterOrEqual(t, time.Since(start), (n/2-2)*every, "and it reads no faster")
 	require.NoError(t, d.Slow(t.Context(), 0))
 	require.Less(t, took(t, sh, 2*n), 2*(n-1)*every)
 

@@ -82,6 +82,7 @@ func TestKernelEndsWhatNeedsMore(t *testing.T) {
 	built, err := e.Image(t.Context(), image.Recipe("base"))
 	require.NoError(t, err)
 	c := run(t, e, n, Spec{Name: "greedy", Image: built.Ref, Command: []string{"sh", "-c", "mkfifo /tmp/go; read x </tmp/go; exec dd if=/dev/zero of=/dev/null bs=100M count=1"}})
+	kills := killsForMemory()
 	require.NoError(t, c.Memory(t.Context(), 24<<20))
 	_, err = c.Exec(t.Context(), "sh", "-c", "until [ -p /tmp/go ]; do :; done; echo >/tmp/go")
 	require.NoError(t, err)
@@ -91,6 +92,9 @@ func TestKernelEndsWhatNeedsMore(t *testing.T) {
 	out, err := c.OutOfMemory(t.Context())
 	require.NoError(t, err)
 	require.True(t, out)
+	if kills != nil {
+		require.Greater(t, *killsForMemory(), *kills, "the kernel counts it")
+	}
 	require.NoError(t, c.Memory(t.Context(), 0), "healed when it is over")
 	c.Down()
 	require.NoError(t, c.Start(t.Context()))
@@ -98,6 +102,12 @@ func TestKernelEndsWhatNeedsMore(t *testing.T) {
 	out, err = c.OutOfMemory(t.Context())
 	require.NoError(t, err)
 	require.False(t, out, "a kill is none for want of memory")
+	if kills != nil {
+		c.kills.Store(kills)
+		out, err = c.OutOfMemory(t.Context())
+		require.NoError(t, err)
+		require.True(t, out, "where the engine says nothing, the count does")
+	}
 }
 
 func TestLimitBelowWhatIsHeld(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 )
 
 // MaxOperations is how many operations a record keeps at most.
-const MaxOperations = 5000
+const MaxOperations = 10000
 
 // FromHistory returns op as a record keeps it: times in seconds, and no end where it was still pending.
 func FromHistory(op history.Operation) Operation {
@@ -25,7 +25,8 @@ func FromHistory(op history.Operation) Operation {
 
 // Bound returns h for a record, in the order of the operations' starts: all of it, if that is at most MaxOperations. Else
 // what tells most comes first: every operation that did not end well, then the slowest hundredth of the others, then as many
-// of the rest as there is room for, evenly spaced. Where one of these groups is too large by itself, it is evenly thinned.
+// of the rest as there is room for, evenly spaced. Where one of these groups is too large by itself, it is evenly thinned:
+// what did not end well leaves a quarter of the room to what did, as far as there is such.
 func Bound(h history.History) Operations {
 	h = h.Sorted()
 	kept := h
@@ -36,7 +37,24 @@ func Bound(h history.History) Operations {
 	for i, op := range kept {
 		items[i] = FromHistory(op)
 	}
-	return Operations{Recorded: len(h), Items: items}
+	return Operations{Recorded: len(h), Counts: counted(h), Items: items}
+}
+
+// counted tells how many there are of each client, kind and outcome, in that order.
+func counted(h history.History) []Count {
+	of := map[Count]int{}
+	for _, op := range h {
+		of[Count{Client: op.Client, Kind: op.Kind, Outcome: op.Outcome}]++
+	}
+	var counts []Count
+	for c, n := range of {
+		c.N = n
+		counts = append(counts, c)
+	}
+	slices.SortFunc(counts, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(a.Client, b.Client), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Outcome, b.Outcome))
+	})
+	return counts
 }
 
 func thinned(h history.History, room int) history.History {
@@ -52,8 +70,8 @@ func thinned(h history.History, room int) history.History {
 	slices.SortStableFunc(bySlowness, func(a, b history.Operation) int { return cmp.Compare(b.End-b.Start, a.End-a.Start) })
 	slow := (len(good) + 99) / 100
 
-	var kept history.History
-	for _, group := range []history.History{bad, bySlowness[:slow], bySlowness[slow:].Sorted()} {
+	kept := spread(bad, room-min(len(good), room/4))
+	for _, group := range []history.History{bySlowness[:slow], bySlowness[slow:].Sorted()} {
 		kept = append(kept, spread(group, room-len(kept))...)
 	}
 	return kept.Sorted()

@@ -119,3 +119,19 @@ func TestBoundThinsWhatIsTooLargeByItself(t *testing.T) {
 	require.Len(t, got.Items, evidence.MaxOperations)
 	assert.Equal(t, []int64{0, 2, 4, 6}, values(got.Items)[:4], "every second one")
 }
+
+func TestBoundLetsWhatWentWrongNotHideTheRest(t *testing.T) {
+	h := operations(3*evidence.MaxOperations, func(i int, op *history.Operation) {
+		if i%10 != 0 {
+			op.Outcome = history.Failed
+		}
+	})
+	got := evidence.Bound(h)
+	require.Len(t, got.Items, evidence.MaxOperations)
+	well := slices.DeleteFunc(slices.Clone(got.Items), func(op evidence.Operation) bool { return op.Outcome != history.OK })
+	assert.Len(t, well, evidence.MaxOperations/4)
+	assert.Equal(t, []evidence.Count{
+		{Client: "producer", Kind: history.Publish, Outcome: history.OK, N: evidence.MaxOperations * 3 / 10},
+		{Client: "producer", Kind: history.Publish, Outcome: history.Failed, N: evidence.MaxOperations * 27 / 10},
+	}, got.Counts, "of what was recorded, not of what was kept")
+}

@@ -61,6 +61,7 @@ type Record struct {
 	Knobs        []Knob        `json:"knobs"`
 	Nodes        []Node        `json:"nodes"`
 	Links        []Link        `json:"links"`
+	Clients      []Client      `json:"clients,omitempty"`
 	Steps        []Step        `json:"steps"`
 	Faults       []Fault       `json:"faults"`
 	Schedule     *Followed     `json:"schedule,omitempty"` // of the nemesis, where there was one
@@ -71,6 +72,7 @@ type Record struct {
 	Engine       Engine        `json:"engine"`
 	Tools        Tools         `json:"tools"`
 	Logs         []string      `json:"logs,omitempty"` // container logs kept beside the record, when the test failed
+	Drawings     []Drawing     `json:"drawings,omitempty"`
 }
 
 // Claim says what was put to the test, in the project's own words.
@@ -105,10 +107,17 @@ type Link struct {
 	To   string `json:"to"`   // node:port
 }
 
+// Client is one of those whose operations were recorded.
+type Client struct {
+	Name string   `json:"name"`
+	Via  []string `json:"via,omitempty"` // the links that it uses, and the nodes at their ends
+}
+
 // Step is one line of the scenario.
 type Step struct {
-	Name string  `json:"name"`
-	At   float64 `json:"at_s"`
+	Name    string   `json:"name"`
+	At      float64  `json:"at_s"`
+	Remarks []string `json:"remarks,omitempty"` // of the scenario's own
 }
 
 // Fault is one injection: what was done to what, when, and who felt it.
@@ -135,14 +144,20 @@ type Measurement struct {
 
 // Check is one verdict of a checker.
 type Check struct {
-	Role      string      `json:"role"` // "calm", "holds" or "breaks"
-	Property  string      `json:"property"`
-	Subject   string      `json:"subject,omitempty"` // who was judged, where that has a name
-	Control   string      `json:"control,omitempty"` // who broke it, for role "breaks"
-	Verdict   string      `json:"verdict"`           // of the checker: "holds", "violated" or "unknown"
-	OK        bool        `json:"ok"`                // what the role asked for
-	Summary   string      `json:"summary"`
-	Offending []Operation `json:"offending,omitempty"`
+	Role     string   `json:"role"` // "calm", "holds" or "breaks"
+	Property string   `json:"property"`
+	Subject  string   `json:"subject,omitempty"` // who was judged, where that has a name
+	Clients  []string `json:"clients,omitempty"` // all whose operations were looked at
+	// Registers says that the checker took keys for registers, whose reads return what was written last.
+	Registers bool   `json:"registers,omitempty"`
+	Control   string `json:"control,omitempty"` // who broke it, for role "breaks"
+	Verdict   string `json:"verdict"`           // of the checker: "holds", "violated" or "unknown"
+	OK        bool   `json:"ok"`                // what the role asked for
+	Summary   string `json:"summary"`
+	// How sure that is: how often the property was seen broken, and how often it could have been. 0 of few says little.
+	Violations int         `json:"violations"`
+	Checked    int         `json:"checked"`
+	Offending  []Operation `json:"offending,omitempty"`
 }
 
 // Failure is one reason why the run failed, in the words that the test printed.
@@ -153,11 +168,20 @@ type Failure struct {
 	Message string  `json:"message"`
 }
 
-// Operations holds the recorded operations, at most MaxOperations of them; Recorded says how many there were. What did not
-// end well is kept before what did.
+// Operations holds the recorded operations, at most MaxOperations of them; Recorded says how many there were, and Counts of what
+// sorts. What did not end well is kept before what did.
 type Operations struct {
 	Recorded int         `json:"recorded"`
+	Counts   []Count     `json:"counts,omitempty"`
 	Items    []Operation `json:"items"`
+}
+
+// Count is how many operations of one sort were recorded, kept or not.
+type Count struct {
+	Client  string          `json:"client"`
+	Kind    string          `json:"kind"`
+	Outcome history.Outcome `json:"outcome"`
+	N       int             `json:"n"`
 }
 
 // Operation is one recorded operation. End is null where it was still pending.

@@ -7,8 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Write puts r into dir/<run>/<claim>.json and returns that path. It never overwrites: a claim that runs again in the same
@@ -94,42 +98,58 @@ func fileName(s string) string {
 // Read returns the record in the file at path. A file that is torn, is something else than a record or follows another
 // schema is refused with an error that names it.
 func Read(path string) (*Record, error) {
-	text, schema, err := open(path, "evidence")
+	var whole struct {
+		Schema *string `json:"schema"`
+		Record
+	}
+	misfit, err := open(path, "evidence", &whole, &whole.Schema)
 	switch {
 	case err != nil:
 		return nil, err
-	case schema == ScheduleSchema:
+	case *whole.Schema == ScheduleSchema:
 		return nil, fmt.Errorf("%s %w", path, errSchedule)
-	case schema != Schema:
-		return nil, fmt.Errorf("%s follows the schema %q; this version of assay reads %q", path, schema, Schema)
+	case *whole.Schema != Schema:
+		return nil, fmt.Errorf("%s follows the schema %q; this version of assay reads %q", path, *whole.Schema, Schema)
+	case misfit != nil:
+		return nil, fmt.Errorf("%s does not fit its schema: %w", path, misfit)
 	}
-	var r Record
-	if err := json.Unmarshal(text, &r); err != nil {
-		return nil, fmt.Errorf("%s does not fit its schema: %w", path, err)
-	}
+	r := &whole.Record
 	if r.Claim.ID == "" || r.Verdict == "" {
 		return nil, fmt.Errorf("%s is no evidence: it names no claim, or no verdict", path)
 	}
-	return &r, nil
+	r.Schema = Schema
+	return r, nil
 }
 
-// open returns what is in the file at path, and the schema that it names; what it should be is for messages. The schema comes
-// first and alone: what follows another one need not fit into the one that is wanted.
-func open(path, what string) (text []byte, schema string, err error) {
-	if text, err = os.ReadFile(path); err != nil {
-		return nil, "", fmt.Errorf("read %s: %w", what, err)
+// open decodes the file at path into v, which takes the schema that it names to where schema points; what it should be is for
+// messages. What does not fit is no error yet: what follows another schema need not.
+func open(path, what string, v any, schema **string) (misfit, err error) {
+	// What is no regular file, such as a pipe, might never end.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no %s: it is no regular file", path, what)
 	}
-	var kind struct {
-		Schema *string `json:"schema"`
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", what, err)
 	}
-	if err := json.Unmarshal(text, &kind); err != nil {
-		return nil, "", fmt.Errorf("%s is torn, or no %s at all: %w", path, what, err)
+	// Records are large. This decoder is what becomes of encoding/json: it takes and refuses the same, in half the time. It goes
+	// on after what does not fit, so that the schema is known.
+	if misfit = jsonv1.Unmarshal(text, v); misfit != nil {
+		var kind struct {
+			Schema *string `json:"schema"`
+		}
+		if err := jsonv1.Unmarshal(text, &kind); err != nil {
+			return nil, fmt.Errorf("%s is torn, or no %s at all: %w", path, what, err)
+		}
 	}
-	if kind.Schema == nil {
-		return nil, "", fmt.Errorf("%s is no %s: it names no schema", path, what)
+	if *schema == nil {
+		return nil, fmt.Errorf("%s is no %s: it names no schema", path, what)
 	}
-	return text, *kind.Schema, nil
+	return misfit, nil
 }
+
+// reading has room for as many files as there are processors, of all folders together: to read one is mostly to decode it.
+var reading = make(chan struct{}, runtime.GOMAXPROCS(0))
 
 // Load returns the records of one run's folder in the order in which they started, and one error for each file that Read
 // refuses and that is not a schedule, since those lie beside.
@@ -138,22 +158,30 @@ func Load(dir string) ([]*Record, []error) {
 	if err != nil {
 		return nil, []error{fmt.Errorf("read the evidence of a run: %w", err)}
 	}
+	// A hidden file is a record being written.
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool {
+		return e.IsDir() || strings.HasPrefix(e.Name(), ".") || filepath.Ext(e.Name()) != ".json"
+	})
+	read, errs := make([]*Record, len(entries)), make([]error, len(entries))
+	var all sync.WaitGroup
+	for i, e := range entries {
+		all.Go(func() {
+			reading <- struct{}{}
+			defer func() { <-reading }()
+			read[i], errs[i] = Read(filepath.Join(dir, e.Name()))
+		})
+	}
+	all.Wait()
+
 	var records []*Record
 	var bad []error
-	for _, e := range entries {
-		// A hidden file is a record being written.
-		if e.IsDir() || strings.HasPrefix(e.Name(), ".") || filepath.Ext(e.Name()) != ".json" {
-			continue
-		}
-		r, err := Read(filepath.Join(dir, e.Name()))
-		if errors.Is(err, errSchedule) {
-			continue
-		}
-		if err != nil {
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			records = append(records, read[i])
+		case !errors.Is(err, errSchedule):
 			bad = append(bad, err)
-			continue
 		}
-		records = append(records, r)
 	}
 	slices.SortStableFunc(records, func(a, b *Record) int { return a.Started.Compare(b.Started) })
 	return records, bad

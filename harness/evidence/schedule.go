@@ -147,17 +147,21 @@ var errSchedule = errors.New("is a schedule, and no evidence of a run")
 // ReadSchedule returns the schedule in the file at path. What is torn, something else than a schedule, or impossible to follow
 // is refused with an error that names the file and what is wrong.
 func ReadSchedule(path string) (*ScheduleFile, error) {
-	text, schema, err := open(path, "schedule")
+	var whole struct {
+		Schema *string `json:"schema"`
+		ScheduleFile
+	}
+	misfit, err := open(path, "schedule", &whole, &whole.Schema)
 	switch {
 	case err != nil:
 		return nil, err
-	case schema != ScheduleSchema:
-		return nil, fmt.Errorf("%s follows the schema %q; a schedule follows %q", path, schema, ScheduleSchema)
+	case *whole.Schema != ScheduleSchema:
+		return nil, fmt.Errorf("%s follows the schema %q; a schedule follows %q", path, *whole.Schema, ScheduleSchema)
+	case misfit != nil:
+		return nil, fmt.Errorf("%s does not fit its schema: %w", path, misfit)
 	}
-	f := ScheduleFile{Path: path}
-	if err := json.Unmarshal(text, &f); err != nil {
-		return nil, fmt.Errorf("%s does not fit its schema: %w", path, err)
-	}
+	f := &whole.ScheduleFile
+	f.Schema, f.Path = ScheduleSchema, path
 	if f.Claim == "" || f.Test == "" || f.Package == "" {
 		return nil, fmt.Errorf("%s does not say whose schedule it is: it needs a claim, a test and a package", path)
 	}
@@ -178,5 +182,5 @@ func ReadSchedule(path string) (*ScheduleFile, error) {
 		}
 		ended = w.Begin + w.Length
 	}
-	return &f, nil
+	return f, nil
 }

@@ -31,13 +31,18 @@ type Disk struct {
 // A file may still be written where it has its space already, and what was written to the page cache before keeps the space that
 // was set aside for it. What the node deletes gives it no space, as if somebody else were quicker to take it. A restart empties
 // no disk, nor does a power cut. The undo, Heal, gives the space back.
+//
+// A server may end by itself rather than go on without space. Env does not take that for a crash of its own; a fixture sees it with
+// Env's Ended, and Restart starts the node again.
 func (d *Disk) Fill() *Fault {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.begin(&d.full, &Fault{Kind: "full disk", Target: d.Name, Undo: "heal"}, d.drive.Fill, d.drive.Drain)
 }
 
-// Slow lets the node do one read and one write in that time, as a worn or throttled drive does; up to 1 s. What the node reads
+// Slow lets the node do one read and one write in that time, as a worn or throttled drive does; up to 1 s. The kernel counts in
+// tenths of a second: of accesses more frequent than that, as many as fit in one are done at once, and the next ones wait until
+// it is over, so that it is the rate that is told and not how long each takes. What the node reads
 // from the page cache is as fast as ever, and so is what it writes without syncing it; nor is what the kernel writes back or
 // journals by itself slowed down where control groups are of version 1. The undo, Heal, lifts the limit; a restart of the node
 // does not.

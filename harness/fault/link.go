@@ -30,7 +30,8 @@ func (d Direction) String() string {
 
 // Link is a TCP path between clients and one port of a server, on which faults can be put. Its address stays the same
 // through a restart of the server. It can have several faults at once: delays add up, the narrowest throttle counts.
-// Between containers, healing another than the last one closes the connections.
+// Between containers, healing another than the last one closes the connections, and one that the proxy is still setting up
+// may have met no fault that came and went meanwhile.
 type Link struct {
 	Name string
 	To   string // the server, as node:port

@@ -218,6 +218,7 @@ func TestDropIsABlackHoleInOneDirection(t *testing.T) {
 
 		// New connections can be made, and are half-open too.
 		newClient, newServer := connect(t, l, s)
+		connect(t, l, s) // Toxiproxy sets up one after the other: the former is all there now, also what has nothing to pass on
 		newFrom, newTo := ends(d, newClient, newServer)
 		write(t, newFrom, "lost")
 		write(t, newTo, "kept")
@@ -237,6 +238,8 @@ func TestDropBothWays(t *testing.T) {
 		_, l, s := both(t, in)
 		idle, idleServer := connect(t, l, s)
 		client, server := connect(t, l, s)
+		works(t, idle, idleServer) // until a connection has been set up, the fault may come and go unnoticed
+		works(t, client, server)
 		f := l.Drop(Both)
 		write(t, client, "lost")
 		write(t, server, "lost")

@@ -21,7 +21,8 @@ type Machine interface {
 	Memory(ctx context.Context, bytes int64) error
 	// Clock sets how far the time of day that it sees is ahead of the true one.
 	Clock(ctx context.Context, ahead time.Duration) error
-	// Ended tells whether the kernel has ended it for want of memory under a limit of Memory, and it was not started since.
+	// Ended tells whether it has ended by itself of a fault that is none of being down, and was not started since: a limit of Memory,
+	// a full disk, or what CutPower has left of its files.
 	Ended() bool
 	// CutPower ends the machine as its power does, with its disk as what was synced to it. Start is its undo.
 	CutPower(context.Context) error
@@ -75,6 +76,9 @@ func (n *Node) Pause() *Fault {
 // What they had written and not synced is gone, but for what the kernel had written back of its own accord, which it does to
 // what is older than some seconds. The processes see no error, and say nobody goodbye. The node must have a disk of its own;
 // outside of it, its files stay as after a kill. The undo is Restart.
+//
+// A server may find that it cannot go on from there, and end as soon as it has begun. Env does not take that for a crash of its
+// own until the server has answered (Env's Answers); a fixture sees it with Env's Ended.
 //
 // What a drive's own cache loses is not modelled, nor torn sectors: what was given to the device is there, also where nobody
 // had waited for it.
@@ -148,8 +152,8 @@ func (n *Node) Skew(ahead time.Duration) *Fault {
 		func(ctx context.Context) error { return n.machine.Clock(ctx, 0) })
 }
 
-// Restart starts a node again that was killed, lost its power or was ended by a Squeeze. It returns when the processes run;
-// whether the server in it is ready is for a condition to await.
+// Restart starts a node again that was killed, lost its power, or has ended by itself of what was done to it (a Squeeze, a full
+// disk). It returns when the processes run; whether the server in it is ready is for a condition to await.
 func (n *Node) Restart() {
 	if !n.machine.Ended() {
 		n.heal("kill", "power cut")
@@ -177,7 +181,7 @@ func (n *Node) fault(sort string, f *Fault, do, undoing func(context.Context) er
 		n.scene.Fatal(fmt.Errorf("inject %s: there is already %s; heal that first", f, last))
 	}
 	if sort == down && n.machine.Ended() {
-		n.scene.Fatal(fmt.Errorf("inject %s: the node is down already (it was squeezed, and the kernel has ended it); Restart it first", f))
+		n.scene.Fatal(fmt.Errorf("inject %s: the node is down already (it has ended by itself); Restart it first", f))
 	}
 	n.last[sort] = n.scene.inject(f, limited(do), limited(undoing))
 	return f

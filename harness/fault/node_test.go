@@ -193,7 +193,7 @@ func TestNodeThatASqueezeHasEndedIsRestarted(t *testing.T) {
 	n := NewNode(st.Scene, "cache", m, m)
 	squeezed := n.Squeeze(24 << 20)
 	m.ended = true
-	const down = "the node is down already (it was squeezed, and the kernel has ended it); Restart it first"
+	const down = "the node is down already (it has ended by itself); Restart it first"
 	assert.EqualError(t, fatal(t, func() { n.Kill() }), "inject kill on cache: "+down)
 	assert.EqualError(t, fatal(t, func() { n.Pause() }), "inject pause on cache: "+down)
 	heal(t, squeezed)

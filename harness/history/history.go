@@ -194,38 +194,66 @@ func (h History) Within(w Window) History {
 // Sorted gives the operations by Start, and in an order that depends on nothing but their fields. It is h itself if that is sorted, else a
 // copy.
 func (h History) Sorted() History {
-	if h.sorted() {
+	// Mostly it is sorted, or the histories of several clients are, each of which comes after the other: such runs are merged.
+	runs := h.runs()
+	if len(runs) <= 1 {
 		return h
 	}
 	// Operations are large: their order is found first, and each is moved once.
-	type ref struct {
-		start time.Duration
-		at    int
-	}
 	refs := make([]ref, len(h))
 	for i := range h {
 		refs[i] = ref{h[i].Start, i}
 	}
-	slices.SortFunc(refs, func(a, b ref) int {
-		if c := cmp.Compare(a.start, b.start); c != 0 {
-			return c
-		}
-		return compare(&h[a.at], &h[b.at])
-	})
 	out := make(History, len(h))
-	for i, r := range refs {
+	for i, r := range h.merged(refs, runs) {
 		out[i] = h[r.at]
 	}
 	return out
 }
 
-func (h History) sorted() bool {
+// ref stands for an operation, and saves most looks at it.
+type ref struct {
+	start time.Duration
+	at    int
+}
+
+// runs gives where each of the sorted stretches ends that h consists of.
+func (h History) runs() (ends []int) {
 	for i := 1; i < len(h); i++ {
 		if h[i-1].Start >= h[i].Start && compare(&h[i-1], &h[i]) > 0 {
-			return false
+			ends = append(ends, i)
 		}
 	}
-	return true
+	return append(ends, len(h))
+}
+
+// merged merges two runs at a time, until there is one.
+func (h History) merged(refs []ref, ends []int) []ref {
+	for room := make([]ref, len(refs)); len(ends) > 1; refs, room = room, refs {
+		merged := ends[:0] // where the longer runs end; it never catches up with what is read
+		from := 0
+		for i := 0; i < len(ends); i += 2 {
+			middle, to := ends[i], ends[min(i+1, len(ends)-1)]
+			h.merge(room[from:to], refs[from:middle], refs[middle:to])
+			merged, from = append(merged, to), to
+		}
+		ends = merged
+	}
+	return refs
+}
+
+// merge puts what two runs have into one, which has just room for them.
+func (h History) merge(to, left, right []ref) {
+	for len(left) > 0 && len(right) > 0 {
+		l, r := left[0], right[0]
+		if r.start < l.start || r.start == l.start && compare(&h[r.at], &h[l.at]) < 0 {
+			to[0], right = r, right[1:]
+		} else {
+			to[0], left = l, left[1:]
+		}
+		to = to[1:]
+	}
+	copy(to[copy(to, left):], right)
 }
 
 // Merge gives the operations of all of them as one history, sorted by Start.

@@ -10,11 +10,7 @@ import (
 
 // Figure says a measurement beside its prediction, such as "0.503 s in [0.500, 0.560]".
 func Figure(m evidence.Measurement) string {
-	// Three digits tell enough, unless they make a figure that is off its prediction look like its bound.
-	digits := 3
-	for !m.OK && digits < 15 && (alike(m.Value, m.Low, digits) || alike(m.Value, m.High, digits)) {
-		digits++
-	}
+	digits := digitsOf(m)
 	value := number(m.Value, digits)
 	if m.Unit != "" {
 		value += " " + line(m.Unit)
@@ -32,6 +28,16 @@ func Figure(m evidence.Measurement) string {
 		return fmt.Sprintf("%s, %s≤ %s", value, not, number(*m.High, digits))
 	}
 	return value
+}
+
+// digitsOf is how many digits to write. Three tell enough, unless they make a figure that is off its prediction look like its
+// bound.
+func digitsOf(m evidence.Measurement) int {
+	digits := 3
+	for !m.OK && digits < 15 && (alike(m.Value, m.Low, digits) || alike(m.Value, m.High, digits)) {
+		digits++
+	}
+	return digits
 }
 
 func alike(value float64, bound *float64, digits int) bool {

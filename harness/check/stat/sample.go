@@ -158,3 +158,17 @@ func Middle(sample []float64) float64 {
 	slices.Sort(sample)
 	return (sample[(n-1)/2] + sample[n/2]) / 2
 }
+
+// Quantile gives the smallest value of a sample that at least this share of it, above 0 and up to 1, does not exceed: 0.95 for what 95 of
+// 100 stay within. It is NaN of none, and puts the sample in order.
+func Quantile(sample []float64, share float64) float64 {
+	if !(share > 0 && share <= 1) {
+		panic(fmt.Sprintf("stat: a share lies between 0 and 1, such as 0.95, not %v", share))
+	}
+	n := len(sample)
+	if n == 0 {
+		return math.NaN()
+	}
+	slices.Sort(sample)
+	return sample[int(math.Ceil(share*float64(n)))-1]
+}

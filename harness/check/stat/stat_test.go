@@ -137,6 +137,19 @@ func TestAnytimeMayBeLookedAtAnyTime(t *testing.T) {
 
 func middle(i stat.Interval) float64 { return (i.Low + i.High) / 2 }
 
+// Of hits alone the lower end has a closed form: that share p at which the bet, Γ(n+½)/(√π·n!) as a part of all that there is, has won 1/0.05 of pⁿ.
+func TestAnytimeOfHitsAlone(t *testing.T) {
+	for _, n := range []int{1, 7, 18, 1000} {
+		above, _ := math.Lgamma(float64(n) + 0.5)
+		below, _ := math.Lgamma(float64(n) + 1)
+		want := math.Exp((above - below - math.Log(math.Pi)/2 - math.Log(1/0.05)) / float64(n))
+		i := stat.Proportion{Hits: n, Of: n}.Anytime(0.95)
+		assert.InDelta(t, want, i.Low, 1e-9, n)
+		assert.Equal(t, 1.0, i.High)
+		assert.InDelta(t, 1-want, stat.Proportion{Hits: 0, Of: n}.Anytime(0.95).High, 1e-9, n)
+	}
+}
+
 func TestMore(t *testing.T) {
 	// Newcombe (1998), table II, example (a), method 10.
 	d := stat.Proportion{Hits: 56, Of: 70}.More(stat.Proportion{Hits: 48, Of: 80}, 0.95)
@@ -220,7 +233,40 @@ func TestMedian(t *testing.T) {
 	assert.True(t, math.IsNaN(stat.Median(nil, 0.95, 1).Value))
 	assert.True(t, stat.Median(nil, 0.95, 1).Interval.Contains(-1e300))
 	assert.Equal(t, stat.Estimate{Value: 2, Interval: stat.Interval{Low: 2, High: 2}}, stat.MedianRatio([]float64{4, 4}, []float64{2, 2}, 0.95, 1))
-	assert.True(t, math.IsNaN(stat.MedianRatio([]float64{4, 4}, nil, 0.95, 1).Value))
+	for _, r := range []stat.Estimate{stat.MedianRatio([]float64{4, 4}, nil, 0.95, 1), stat.MedianRatio(nil, []float64{4, 4}, 0.95, 1)} {
+		assert.True(t, math.IsNaN(r.Value))
+		assert.Equal(t, stat.Interval{Low: math.Inf(-1), High: math.Inf(1)}, r.Interval)
+	}
+}
+
+func TestQuantile(t *testing.T) {
+	sample := []float64{4, 1, 3, 2}
+	for share, want := range map[float64]float64{0.01: 1, 0.25: 1, 0.26: 2, 0.5: 2, 0.75: 3, 0.95: 4, 1: 4} {
+		assert.Equal(t, want, stat.Quantile(sample, share), "%v", share)
+	}
+	assert.True(t, math.IsNaN(stat.Quantile(nil, 0.5)))
+	for _, share := range []float64{0, -1, 1.1, 95, math.NaN()} {
+		assert.Panics(t, func() { stat.Quantile(sample, share) }, "%v", share)
+	}
+}
+
+// As much is left out above as below: of the sample turned upside down the interval is the interval turned upside down.
+func TestBootstrapLeavesOutAsMuchOnEitherSide(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	sample, turned := make([]float64, 30), make([]float64, 30)
+	for i := range sample {
+		sample[i] = r.ExpFloat64()
+		turned[i] = -sample[i]
+	}
+	sum := func(of []float64) (sum float64) {
+		for _, x := range of {
+			sum += x
+		}
+		return sum
+	}
+	e, f := stat.Bootstrap(sample, sum, 0.95, 3), stat.Bootstrap(turned, sum, 0.95, 3)
+	assert.Equal(t, stat.Interval{Low: -f.Interval.High, High: -f.Interval.Low}, e.Interval)
+	assert.True(t, e.Interval.Contains(e.Value))
 }
 
 // Of 200 samples, so many intervals contain the true median as are to, within what 200 can show.

@@ -86,7 +86,7 @@ func unless(r check.Result, blind bool, why string) check.Result {
 
 // without judges that there are no anomalies of these kinds.
 func (r Report) without(property string, proscribed []Phenomenon) check.Result {
-	result := check.Result{Property: property, Subject: r.subject, Checked: r.Committed}
+	result := check.Result{Property: property, Subject: r.subject, Clients: r.clients, Checked: r.Committed}
 	var counts []string
 	var example *Anomaly
 	for _, p := range proscribed {
@@ -102,6 +102,9 @@ func (r Report) without(property string, proscribed []Phenomenon) check.Result {
 		}
 		for _, a := range of {
 			result.Offending = appendNew(result.Offending, a.causes)
+			if result.Drawing == nil && len(a.Cycle) > 0 {
+				result.Drawing = picture{r, a}
+			}
 		}
 	}
 	if doubt := r.uninformative(); len(counts) == 0 && doubt != "" {

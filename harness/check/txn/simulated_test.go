@@ -208,6 +208,15 @@ var plants = map[txn.Phenomenon]func(*store){
 		s.commit(a)
 		s.commit(b)
 	},
+	txn.GNonadjacent: func(s *store) {
+		// Two see two commits in different orders, a long fork.
+		a, b := s.begin(), s.begin()
+		s.commit(s.begin().append("x", s.value()))
+		s.commit(s.begin().append("z", s.value()))
+		a.snapshot["x"], b.snapshot["z"] = slices.Clone(s.lists["x"]), slices.Clone(s.lists["z"])
+		s.commit(a.read("x").read("z"))
+		s.commit(b.read("x").read("z"))
+	},
 	txn.G2Item: func(s *store) {
 		a, b := s.begin().read("x").read("y").append("x", s.value()), s.begin().read("x").read("y").append("y", s.value())
 		s.commit(a)
@@ -243,6 +252,7 @@ var plants = map[txn.Phenomenon]func(*store){
 }
 
 func TestPlantedAnomaliesAreFound(t *testing.T) {
+	require.Len(t, plants, int(txn.RealTime)+1, "one for each phenomenon")
 	for p, plant := range plants {
 		t.Run(p.String(), func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
@@ -283,5 +293,26 @@ func TestAnomaliesAreFoundAmongOthers(t *testing.T) {
 			s.txns = append(s.txns, txn)
 		}
 		assert.Equal(t, p.want, found(txn.Check(s.shuffled())))
+	})
+}
+
+// Of bad histories over lists of their own each shows what it shows by itself.
+func TestAnomaliesAreFoundBesideOthers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := newStore(t)
+		want := counts{}
+		for i := range rapid.IntRange(2, 5).Draw(t, "histories") {
+			p := rapid.SampledFrom(pairs).Draw(t, "pair")
+			for phenomenon, n := range p.want {
+				want[phenomenon] += n
+			}
+			for _, txn := range parse(t, p.bad) {
+				for j := range txn.Ops {
+					txn.Ops[j].Key += fmt.Sprint(i)
+				}
+				s.txns = append(s.txns, txn)
+			}
+		}
+		assert.Equal(t, want, found(txn.Check(s.shuffled())))
 	})
 }

@@ -3,6 +3,7 @@ package txn
 import (
 	"fmt"
 	"html"
+	"io"
 	"math"
 	"strings"
 
@@ -96,6 +97,20 @@ func (r Report) SVG(a Anomaly) string {
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
+}
+
+// picture is the drawing of an anomaly that is a cycle.
+type picture struct {
+	report  Report
+	anomaly Anomaly
+}
+
+func (picture) Type() string { return "image/svg+xml" }
+
+// Draw shows no windows: the picture has no axis of time.
+func (p picture) Draw(to io.Writer, _ ...history.Window) error {
+	_, err := io.WriteString(to, p.report.SVG(p.anomaly))
+	return err
 }
 
 // lines is what is written in a transaction's box.

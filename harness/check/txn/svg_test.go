@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"assay/harness/check"
 	"assay/harness/check/txn"
 )
 
@@ -34,6 +35,23 @@ func TestDrawing(t *testing.T) {
 			assert.Contains(t, drawing, "prefers-color-scheme: dark")
 		}
 	}
+}
+
+// A result shows the first cycle that violates it, in the order in which its summary counts anomalies.
+func TestDrawingOfAResult(t *testing.T) {
+	r := txn.Check(parse(t, `ok: r x []; r y []; a x 1
+	                         ok: r x []; r y []; a y 1
+	                         ok: r x [1]; r y [1]`))
+	require.NotNil(t, r.Serializable().Drawing)
+	assert.Equal(t, "image/svg+xml", r.Serializable().Drawing.Type())
+	var got strings.Builder
+	require.NoError(t, r.Serializable().Drawing.Draw(&got))
+	assert.Equal(t, r.SVG(r.Of(txn.G2Item)[0]), got.String())
+	assert.Nil(t, r.SnapshotIsolation().Drawing, "which holds")
+	aborted := txn.Check(parse(t, `failed: a x 1
+	                               ok: r x [1]`))
+	require.Equal(t, check.Violated, aborted.ReadCommitted().Verdict)
+	assert.Nil(t, aborted.ReadCommitted().Drawing, "an aborted read is no cycle")
 }
 
 func TestDrawingOfHostileText(t *testing.T) {

@@ -13,6 +13,7 @@ package txn
 
 import (
 	"fmt"
+	"slices"
 
 	"assay/harness/history"
 )
@@ -107,6 +108,7 @@ type Report struct {
 	Anomalies []Anomaly
 
 	subject string
+	clients []string
 	counts  [phenomena]int
 	strict  bool   // real time was looked at
 	doubt   string // why nothing can be concluded, "" if something can
@@ -126,11 +128,25 @@ func WithRealTime() Option { return func(c *checker) { c.report.strict = true } 
 //
 // Time and memory are linear in the size of the history, whatever is found; where a search for a shortest cycle would take more, it ends
 // with the shortest so far.
-func Check(transactions history.Transactor, options ...Option) Report {
-	c := &checker{report: Report{Txns: transactions.Txns().Sorted()}}
+//
+// If the checker itself fails, the report tells nothing: each verdict is Unknown.
+func Check(transactions history.Transactor, options ...Option) (report Report) {
+	c := &checker{}
 	if n, ok := transactions.(interface{ Name() string }); ok {
 		c.report.subject = n.Name()
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			report = Report{subject: c.report.subject, doubt: fmt.Sprintf("the checker failed: %v", p)}
+		}
+	}()
+	c.report.Txns = transactions.Txns().Sorted()
+	for _, t := range c.report.Txns {
+		if !slices.Contains(c.report.clients, t.Client) {
+			c.report.clients = append(c.report.clients, t.Client)
+		}
+	}
+	slices.Sort(c.report.clients)
 	for _, o := range options {
 		o(c)
 	}

@@ -1,6 +1,8 @@
 package txn_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -214,6 +216,28 @@ var pairs = []struct {
 		want: counts{txn.G2Item: 1},
 	},
 	{
+		name: "G2-item: among those that a read skew ties as well",
+		bad: `ok: r x []; r y []; a x 1; a z 1
+		      ok: r x []; r y []; a y 1
+		      ok: r x []; r z [1]
+		      ok: r x [1]; r y [1]`,
+		good: `ok: r x []; r y []; a x 1; a z 1
+		       ok: r x [1]; r y []; a y 1
+		       ok: r x [1]; r z [1]
+		       ok: r x [1]; r y [1]`,
+		want: counts{txn.GSingle: 1, txn.G2Item: 1},
+	},
+	{
+		name: "G2-item: the same, and nobody has read what they appended",
+		bad: `ok: r x []; r y []; a x 1; a z 1
+		      ok: r x []; r y []; a y 1
+		      ok: r x []; r z [1]`,
+		good: `ok: r x []; r y []; a x 1; a z 1
+		       ok: r x [1]; r y []; a y 1
+		       ok: r x [1]; r z [1]`,
+		want: counts{txn.GSingle: 1, txn.G2Item: 1},
+	},
+	{
 		name: "G2-item: the read-only transaction anomaly",
 		bad: `ok: r x []; r y []; a x 1
 		      ok: r y []; a y 2
@@ -281,6 +305,39 @@ var pairs = []struct {
 		want: counts{txn.Unexpected: 2},
 	},
 	{
+		name: "unexpected: but not by who read what came before it",
+		bad: `ok: a x 1
+		      ok: r x [1 7]
+		      ok: r x [1]`,
+		good: `ok: a x 1
+		       ok: a x 7
+		       ok: r x [1 7]
+		       ok: r x [1]`,
+		want: counts{txn.Unexpected: 1},
+	},
+	{
+		name: "a transaction goes on after it has appended to a list again",
+		bad: `ok: a x 1; a x 2; r y [1]
+		      ok: a y 1; r x [1 2]`,
+		good: `ok: a x 1; a x 2; r y []
+		       ok: a y 1; r x [1 2]`,
+		want: counts{txn.G1c: 1},
+	},
+	{
+		name: "and after a read that is no beginning of another",
+		bad: `ok: a x 1
+		      ok: a x 2
+		      ok: r x [1 2]
+		      ok: r x [2]; a z 1; r y [1]
+		      ok: a y 1; r z [1]`,
+		good: `ok: a x 1
+		       ok: a x 2
+		       ok: r x [1 2]
+		       ok: r x [1]; a z 1; r y []
+		       ok: a y 1; r z [1]`,
+		want: counts{txn.IncompatibleOrder: 1, txn.G1c: 1},
+	},
+	{
 		name: "what is aborted leaves no gap in the order",
 		bad: `failed: a x 2
 		      ok: a x 1; a y 3
@@ -310,6 +367,43 @@ func TestPhenomena(t *testing.T) {
 			assert.Empty(t, found(good), "%v", good.Anomalies)
 			assert.NotEqual(t, check.Violated, good.Serializable().Verdict)
 		})
+	}
+}
+
+// How much was looked at.
+func TestWhatIsKnownIsCounted(t *testing.T) {
+	r := txn.Check(parse(t, `
+		ok: a x 1; a y 1
+		ok: r x [1]; a x 2
+		ok: r x [1 2]; r y [1]; a y 2
+		ok: r y []
+		unknown: a y 9
+		unknown: a z 1; r x [1]
+		failed: a y 7
+		ok: r z [1]`))
+	assert.Equal(t, 6, r.Committed, "and one of them because its append was read")
+	assert.Equal(t, 1, r.Unknown)
+	assert.Equal(t, []int{2, 5, 2}, []int{r.WW, r.WR, r.RW}, "ww, wr, rw")
+	assert.Equal(t, 2, r.Updates)
+	assert.Empty(t, found(r))
+	lost := r.None(txn.LostUpdate)
+	assert.Equal(t, check.Holds, lost.Verdict)
+	assert.Equal(t, 2, lost.Checked)
+	assert.Equal(t, "no anomaly among 6 committed transactions, of which 9 dependencies are known (2 ww, 5 wr, 2 rw); 1 more may have committed", r.Serializable().Summary)
+}
+
+// All are counted, and of each phenomenon ten are shown.
+func TestTenOfManyAreShown(t *testing.T) {
+	var text strings.Builder
+	for i := range 12 {
+		fmt.Fprintf(&text, "ok: a skewed%[1]d 1; a other%[1]d 1\nok: r skewed%[1]d []; r other%[1]d [1]\nok: r odd%[1]d [9]\n", i)
+	}
+	r := txn.Check(parse(t, text.String()))
+	assert.Equal(t, counts{txn.GSingle: 12, txn.Unexpected: 12}, found(r))
+	for p := range found(r) {
+		assert.Len(t, r.Of(p), 10)
+		assert.Equal(t, 12, r.None(p).Violations)
+		assert.Len(t, r.None(p).Offending, 10)
 	}
 }
 
@@ -426,6 +520,21 @@ func TestHistoriesThatTellNothing(t *testing.T) {
 	assert.Equal(t, check.Unknown, r.ReadUncommitted().Verdict, "nobody overwrote anything")
 	assert.Equal(t, check.Unknown, r.None(txn.G2Item).Verdict)
 	assert.Equal(t, check.Unknown, r.None(txn.LostUpdate).Verdict)
+	r = txn.Check(parse(t, "ok: r x []; a x 1\nok: r x [1]"))
+	assert.Equal(t, check.Unknown, r.None(txn.LostUpdate).Verdict, "one update has nobody to lose it")
+}
+
+// broken is a transactor whose transactions cannot be had.
+type broken struct{}
+
+func (broken) Txns() history.Txns { panic("out of paper") }
+
+func TestACheckerThatFailsSaysUnknown(t *testing.T) {
+	r := txn.Check(broken{}, txn.WithRealTime())
+	for _, result := range []check.Result{r.ReadUncommitted(), r.ReadCommitted(), r.SnapshotIsolation(), r.StrictlySerializable(), r.None(txn.G0)} {
+		assert.Equal(t, check.Unknown, result.Verdict, "%v", result)
+		assert.Equal(t, "the checker failed: out of paper", result.Summary)
+	}
 }
 
 func TestResultShowsWhatHappened(t *testing.T) {

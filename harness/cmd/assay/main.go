@@ -1,9 +1,10 @@
-// Assay is the command beside the tests: it lists the claims, reports what a run has shown, builds images ahead of time,
-// cleans up, puts the tests themselves to the test, and makes the schedules of failed ones smaller. `assay help` has the details.
+// Assay is the command beside the tests: it runs them and shows how far they are, reports what a run has shown and what changed
+// since another, lists the claims, builds images ahead of time, cleans up, puts a claim to the test several times and the tests
+// themselves to the test, and makes the schedules of failed ones smaller. `assay help` has the details.
 //
 // The room is for the command line. What it can do is done elsewhere: claims are found in harness/claims, evidence is drawn in
-// harness/report, and harness/engine speaks to the engine. Only the judge of sabotage lives here, and the runs under smaller
-// schedules, since nobody else asks for them.
+// harness/report, and harness/engine speaks to the engine. Only what runs tests lives here, once, sabotaged, again and again
+// or under smaller schedules, since nobody else asks for that.
 package main
 
 import (
@@ -17,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"assay/harness/internal/settings"
 )
@@ -54,7 +56,17 @@ type terminal struct{ out, err io.Writer }
 // Whoever closed the pipe does not want to hear of it, so errors of writing are let go.
 func (t terminal) say(format string, args ...any) { _, _ = fmt.Fprintf(t.out, format+"\n", args...) }
 func (t terminal) note(format string, args ...any) {
-	_, _ = fmt.Fprintf(t.err, "assay: "+format+"\n", args...)
+	_, _ = fmt.Fprintln(t.err, harmless("assay: "+fmt.Sprintf(format, args...)))
+}
+
+// harmless takes out of a message what a terminal would obey: the names of files can be anybody's.
+func harmless(s string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) && c != '\n' && c != '\t' || unicode.Is(unicode.Bidi_Control, c) {
+			return -1
+		}
+		return c
+	}, s)
 }
 
 // errUsage says that a subcommand's arguments were not understood.
@@ -65,9 +77,12 @@ func (e errUsage) Error() string { return string(e) }
 func commands() []command {
 	return []command{
 		{"list", "[-markdown]", "list the claims that the code makes, with the guide's section and link of each", prepareList},
-		{"report", "[-dir folder] [run folder]", "show what a run has shown, by default the newest; exit status 1 if a claim failed", prepareReport},
+		{"test", "[-run expression] [-timeout 30m] [packages]", "put the claims to the test, by default all scenarios, and show how far that is; then what it has shown, as report does; exit status 1 if a claim or a test failed", prepareTest},
+		{"report", "[-dir folder] [-o file] [-junit file] [-markdown file] [-json file] [folder ...]", "show what a run has shown, by default the newest: a table here, and a page to look at; of several folders, each claim over all its runs; exit status 1 if a claim failed", prepareReport},
+		{"compare", "[-all] [-by 50] [-dir folder] before after", "tell what changed from one run, or folder of runs, to another: verdicts, how often claims are proven, figures, durations, versions; exit status 0 if no claim is worse, 1 if one is, 2 if there is nothing to compare", prepareCompare},
 		{"images", "", "build all images ahead of time", prepareImages},
 		{"clean", "[-all]", "remove what dead or kept tests left in the engine", prepareClean},
+		{"run", "[-n 20] [-stop 0.75] claim [packages]", "put one claim to the test several times, and tell how often it ends how; exit status 0 if it was proven each time, 1 if not, 2 if there is no such claim", prepareRun},
 		{"sabotage", "[packages]", "run the tests with faults that do nothing: every claim with a fault must fail because of it", prepareSabotage},
 		{"shrink", "[-k 2] [-n 3] [-budget 10m] file", "find the few windows of a failed test's schedule under which it fails with the same kind of failure", prepareShrink},
 		{"help", "[command]", "explain a command, or all of them and the settings", prepareHelp},
@@ -101,14 +116,15 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	flags.SetOutput(stderr)
 	flags.Usage = func() { _, _ = io.WriteString(stderr, usage(cmd)) }
 	start := cmd.prepare(flags)
-	switch err := flags.Parse(args[1:]); {
+	rest, err := parse(flags, args[1:])
+	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return success
 	case err != nil: // the flag package has said it
 		return misuse
 	}
 
-	err := start(ctx, flags.Args(), term)
+	err = start(ctx, rest, term)
 	var wrong errUsage
 	switch {
 	case err == nil:
@@ -123,6 +139,19 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		term.note("%v", err)
 	}
 	return failure
+}
+
+// parse takes the flags out of the arguments, wherever they stand, and returns the others.
+func parse(flags *flag.FlagSet, args []string) (rest []string, err error) {
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		if flags.NArg() == 0 {
+			return rest, nil
+		}
+		rest, args = append(rest, flags.Arg(0)), flags.Args()[1:]
+	}
 }
 
 // none refuses arguments.

@@ -48,7 +48,6 @@ func TestMisuse(t *testing.T) {
 		"unknown command": {[]string{"attack"}, "assay: there is no command \"attack\"\n\nusage: assay <command> [arguments]"},
 		"unknown flag":    {[]string{"list", "-x"}, "flag provided but not defined: -x\nusage: assay list [-markdown]"},
 		"stray argument":  {[]string{"list", "x"}, "assay: nothing is known to do with x\n\nusage: assay list [-markdown]"},
-		"two runs":        {[]string{"report", "a", "b"}, "assay: one run at a time\n\nusage: assay report [-dir folder] [run folder]"},
 		"images of":       {[]string{"images", "nats"}, "assay: nothing is known to do with nats\n\nusage: assay images"},
 		"clean what":      {[]string{"clean", "nats"}, "assay: nothing is known to do with nats\n\nusage: assay clean [-all]"},
 		"help for what":   {[]string{"help", "attack"}, "assay: there is no command \"attack\"\n\nusage: assay help [command]"},
@@ -190,6 +189,36 @@ func TestReport(t *testing.T) {
 	assert.Empty(t, stderr)
 	assert.True(t, strings.HasPrefix(stdout, good+"\nid "), stdout)
 	assert.Contains(t, stdout, "claims: 1 proven (1 holds), 0 failed, 1 not run")
+	page := filepath.Join(dir, "report.html")
+	assert.True(t, strings.HasSuffix(stdout, "\nto look at: file://"+filepath.ToSlash(page)+"\n"), stdout)
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `id="claim-8.5"`)
+
+	status, stdout, stderr = assay(t, "report", older, newer)
+	assert.Equal(t, 1, status, "of both runs, one has a claim that failed")
+	assert.Empty(t, stderr)
+	assert.Contains(t, stdout, "claims: 1 proven (1 holds), 1 failed, 0 not run")
+	assert.Contains(t, stdout, "to look at: file://"+filepath.ToSlash(page)+"\n")
+
+	status, stdout, _ = assay(t, "report", bad)
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stdout, "to look at: file://"+filepath.ToSlash(filepath.Join(bad, "report.html"))+"\n")
+
+	named := filepath.Join(t.TempDir(), "new", "page one.html")
+	exports := map[string]string{"-junit": "<testsuites ", "-markdown": "| 8.5 |", "-json": `"schema": "assay/report/v1"`}
+	for flag, says := range exports {
+		file := filepath.Join(t.TempDir(), "new", "export")
+		status, _, stderr = assay(t, "report", flag, file)
+		assert.Equal(t, 0, status, stderr)
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.Contains(t, string(text), says)
+	}
+	status, stdout, stderr = assay(t, "report", "-o", named)
+	assert.Equal(t, 0, status, stderr)
+	assert.Contains(t, stdout, "to look at: file://"+strings.ReplaceAll(filepath.ToSlash(named), " ", "%20")+"\n")
+	assert.FileExists(t, named)
 
 	for _, named := range []string{bad, older} {
 		status, stdout, stderr = assay(t, "report", named)
@@ -216,6 +245,70 @@ func TestReport(t *testing.T) {
 	status, _, stderr = assay(t, "report", empty)
 	assert.Equal(t, 1, status)
 	assert.Equal(t, "assay: no evidence in "+empty+"\n", stderr)
+}
+
+func TestCompare(t *testing.T) {
+	root := module(t, map[string]string{"go.mod": "module assay\n"})
+	dir := filepath.Join(root, ".assay", "evidence")
+	record := func(run, verdict string, duration float64) {
+		r := &evidence.Record{
+			Run: run, Claim: evidence.Claim{ID: "12.1", Says: "it works"}, Verdict: verdict, Duration: duration,
+			Failures: []evidence.Failure{{Kind: evidence.Violated, Message: "it does not"}},
+		}
+		_, err := evidence.Write(dir, r)
+		require.NoError(t, err)
+	}
+	const good, slow, bad = "20260101T000000-1", "20260102T000000-2", "20260103T000000-3"
+	record(good, evidence.Holds, 1)
+	record(slow, evidence.Holds, 1.4)
+	record(bad, evidence.Failed, 1)
+	header := func(a, b string) string {
+		return "before: " + filepath.Join(dir, a) + "\nafter: " + filepath.Join(dir, b) + "\n\n"
+	}
+	const alike = "claims: 0 worse, 0 better, 0 changed, 0 new, 0 gone, 1 alike\n"
+
+	status, stdout, stderr := assay(t, "compare", good, slow)
+	assert.Equal(t, 0, status)
+	assert.Empty(t, stderr)
+	assert.Equal(t, header(good, slow)+alike, stdout)
+
+	status, stdout, _ = assay(t, "compare", good, filepath.Join(dir, slow), "-by", "30")
+	assert.Equal(t, 0, status)
+	assert.Contains(t, stdout, "12.1 changed: it works\n  took: 1 s → 1.40 s\n")
+
+	status, stdout, _ = assay(t, "compare", "-all", good, slow)
+	assert.Equal(t, 0, status)
+	assert.Contains(t, stdout, "12.1 alike: it works\n  = verdict: holds → holds\n  = took: 1 s → 1.40 s\n")
+
+	status, stdout, stderr = assay(t, "compare", good, bad)
+	assert.Equal(t, 1, status)
+	assert.Empty(t, stderr, "it has been said")
+	assert.Contains(t, stdout, "12.1 worse: it works\n  verdict: holds → failed (violated)\n")
+
+	status, stdout, _ = assay(t, "compare", bad, good)
+	assert.Equal(t, 0, status)
+	assert.Contains(t, stdout, "12.1 better: it works\n")
+
+	torn := filepath.Join(dir, good, "9.1\x1b[31m.json")
+	require.NoError(t, os.WriteFile(torn, []byte("{"), 0o600))
+	status, stdout, stderr = assay(t, "compare", good, slow)
+	assert.Equal(t, 0, status)
+	assert.Contains(t, stderr, "assay: left out: "+strings.ReplaceAll(torn, "\x1b", "")+" is torn")
+	assert.Contains(t, stdout, alike)
+
+	empty := t.TempDir()
+	for want, args := range map[string][]string{
+		"name two folders of evidence":           {good},
+		"name two folders of evidence, or":       {good, slow, bad},
+		"there is no run none, neither here nor": {good, "none"},
+		"no evidence in " + empty:                {empty, good},
+		"-by -1: a percentage":                   {"-by", "-1", good, slow},
+		"-by NaN: a percentage":                  {"-by", "NaN", good, slow},
+	} {
+		status, _, stderr = assay(t, append([]string{"compare"}, args...)...)
+		assert.Equal(t, 2, status, want)
+		assert.Contains(t, stderr, "assay: "+want)
+	}
 }
 
 func TestInterrupted(t *testing.T) {

@@ -1,11 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -16,58 +22,140 @@ import (
 
 func prepareReport(flags *flag.FlagSet) runner {
 	dir := flags.String("dir", "", "the `folder` that keeps the runs (default ASSAY_EVIDENCE, or .assay/evidence at the module's root)")
+	page := flags.String("o", "", "the `file` to write the page to (default report.html in the folder that keeps the runs, or in the first one that is named by its path)")
+	exports := []struct {
+		path  *string
+		write func(io.Writer, report.Source) error
+	}{
+		{flags.String("junit", "", "a `file` to write JUnit's XML to"), report.JUnit},
+		{flags.String("markdown", "", "a `file` to write a summary in Markdown to"), report.Markdown},
+		{flags.String("json", "", "a `file` to write each claim's result to, for programs"), report.JSON},
+	}
 	return func(_ context.Context, args []string, out terminal) error {
-		if len(args) > 1 {
-			return errUsage("one run at a time")
-		}
-		folder, err := runFolder(*dir, args)
+		folders, beside, err := runFolders(*dir, args)
 		if err != nil {
 			return err
 		}
-		records, bad := evidence.Load(folder)
-		for _, err := range bad {
-			out.note("left out: %v", err)
+		source, err := gather(out, folders)
+		if err != nil {
+			return err
 		}
-		if len(records) == 0 {
-			return fmt.Errorf("no evidence in %s", folder)
-		}
-		width, colour := screen(out)
-		out.say("%s", folder)
-		_, _ = fmt.Fprint(out.out, report.Table(records, knownClaims(out), width, colour))
-		for _, r := range records {
-			if r.Verdict == evidence.Failed || os.Getenv("ASSAY_REQUIRE_ALL") != "" && r.Verdict == evidence.NotProvable {
-				return errFailed
+		source.Known = knownClaims(out)
+		for _, e := range exports {
+			if *e.path == "" {
+				continue
+			}
+			if err := replace(*e.path, func(w io.Writer) error { return e.write(w, source) }); err != nil {
+				return err
 			}
 		}
-		return nil
+		return show(out, folders, source, cmp.Or(*page, filepath.Join(beside, "report.html")))
 	}
 }
 
-// runFolder returns the folder of the run that the arguments name by its path, or by its name in dir; else the newest.
-func runFolder(dir string, args []string) (string, error) {
-	if len(args) == 1 && isFolder(args[0]) {
-		return args[0], nil
+// gather reads the evidence in the folders, and says what it leaves out. No evidence is an error.
+func gather(out terminal, folders []string) (report.Source, error) {
+	entries, bad := report.Load(folders...)
+	for _, err := range bad {
+		out.note("left out: %v", err)
 	}
+	if len(entries) == 0 {
+		return report.Source{}, fmt.Errorf("no evidence in %s", strings.Join(folders, ", "))
+	}
+	return report.Source{Entries: entries, LeftOut: bad}, nil
+}
+
+// show shows what the evidence says, in a table and on a page. The error of a claim that failed is errFailed.
+func show(out terminal, folders []string, source report.Source, page string) error {
+	width, colour := screen(out)
+	out.say("%s", strings.Join(folders, "\n"))
+	_, _ = fmt.Fprint(out.out, report.Table(report.Records(source.Entries), source.Known, width, colour))
+	if err := writePage(page, source); err != nil {
+		return err
+	}
+	out.say("to look at: %s", fileAddress(page))
+	for _, r := range source.Entries {
+		if r.Verdict == evidence.Failed || os.Getenv("ASSAY_REQUIRE_ALL") != "" && r.Verdict == evidence.NotProvable {
+			return errFailed
+		}
+	}
+	return nil
+}
+
+// writePage makes the page appear at path, whole or not at all: a browser may have the last one open.
+func writePage(path string, source report.Source) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	source.Folder = filepath.Dir(path)
+	return replace(path, func(w io.Writer) error { return report.Page(w, source) })
+}
+
+// replace writes a file beside the one at path, and then puts it in its place.
+func replace(path string, write func(io.Writer) error) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".*-"+filepath.Base(path))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// fileAddress is what a browser, or a terminal that knows links, opens.
+func fileAddress(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	slashes := filepath.ToSlash(abs)
+	if !strings.HasPrefix(slashes, "/") {
+		slashes = "/" + slashes // a drive's letter
+	}
+	return (&url.URL{Scheme: "file", Path: slashes}).String()
+}
+
+// runFolders returns the folders that the arguments name, each by its path or by a run's name in dir; without any, the newest
+// run's. Beside is the folder for what is made of them.
+func runFolders(dir string, args []string) (folders []string, beside string, err error) {
 	if dir == "" {
-		var err error
-		if dir, err = evidence.Dir(); err != nil {
-			return "", err
+		dir, err = evidence.Dir()
+	}
+	if err != nil && (len(args) == 0 || slices.ContainsFunc(args, func(arg string) bool { return !isFolder(arg) })) {
+		return nil, "", err
+	}
+	for _, arg := range args {
+		switch named := filepath.Join(dir, arg); {
+		case isFolder(arg):
+			folders = append(folders, arg)
+			beside = cmp.Or(beside, arg)
+		case isFolder(named):
+			folders = append(folders, named)
+		default:
+			return nil, "", fmt.Errorf("there is no run %s, neither here nor in %s", arg, dir)
 		}
 	}
-	if len(args) == 1 {
-		if named := filepath.Join(dir, args[0]); isFolder(named) {
-			return named, nil
-		}
-		return "", fmt.Errorf("there is no run %s, neither here nor in %s", args[0], dir)
+	if folders != nil {
+		return folders, cmp.Or(beside, dir), nil
 	}
 	runs, err := evidence.Runs(dir)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	if len(runs) == 0 {
-		return "", fmt.Errorf("no run has left evidence in %s yet: go test ./scenarios/... does", dir)
+		return nil, "", fmt.Errorf("no run has left evidence in %s yet: go test ./scenarios/... does", dir)
 	}
-	return runs[0], nil
+	return runs[:1], dir, nil
 }
 
 func isFolder(path string) bool {

@@ -108,6 +108,27 @@ sabotage: 1 failed as they should, 0 inject no fault, 2 not as they should be
 
 // Ctrl-C reaches the tests themselves, two processes further down, and they have cleaned up when the command ends.
 func TestSabotageIsInterrupted(t *testing.T) {
+	assert.Equal(t, "assay: ASSAY_SABOTAGE=faults go test -count=1 ./scenarios/...\nassay: interrupted\n", interrupted(t, "sabotage"))
+}
+
+// until is a context that ends when the file is there: when what is to be interrupted has begun.
+func until(t *testing.T, path string) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			if _, err := os.Stat(path); err == nil {
+				return
+			}
+		}
+	}()
+	return ctx
+}
+
+// interrupted runs the command on a test that waits for an interrupt, and interrupts it. It returns what it said.
+func interrupted(t *testing.T, command string) (said string) {
+	t.Helper()
 	root := module(t, map[string]string{
 		"go.mod":             "module assay\n\ngo 1.26\n",
 		"harness/harness.go": harness,
@@ -124,17 +145,8 @@ func TestSabotageIsInterrupted(t *testing.T) {
 	os.WriteFile("cleaned", nil, 0o600)`),
 	})
 	file := func(name string) string { return filepath.Join(root, "scenarios", "slow", name) }
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		defer cancel()
-		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-			if _, err := os.Stat(file("started")); err == nil {
-				return
-			}
-		}
-	}()
 	var out, err bytes.Buffer
-	assert.Equal(t, 1, run(ctx, []string{"sabotage"}, nil, &out, &err))
-	assert.Equal(t, "assay: ASSAY_SABOTAGE=faults go test -count=1 ./scenarios/...\nassay: interrupted\n", err.String())
+	assert.Equal(t, 1, run(until(t, file("started")), []string{command}, nil, &out, &err))
 	assert.FileExists(t, file("cleaned"))
+	return err.String()
 }

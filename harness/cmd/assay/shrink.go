@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,8 +47,8 @@ type shrinking struct {
 	schedule *evidence.ScheduleFile
 	search   shrink.Search
 
-	dir  string // the test's package
-	kept string // a folder for the test binary, the candidates, and the evidence of their runs
+	test program
+	kept string // a folder for the test's program, the candidates, and the evidence of their runs
 	runs int
 }
 
@@ -58,7 +57,13 @@ func (s *shrinking) run(ctx context.Context, out terminal) error {
 	if s.kept, err = os.MkdirTemp("", "assay-shrink-"); err != nil {
 		return fmt.Errorf("a folder for the runs: %w", err)
 	}
-	if err := s.build(ctx); err != nil {
+	root, err := evidence.ModuleRoot()
+	if err != nil {
+		err = fmt.Errorf("which module's tests? %w", err)
+	} else {
+		s.test, err = compile(ctx, root, s.schedule.Package, s.kept)
+	}
+	if err != nil {
 		return errors.Join(err, os.RemoveAll(s.kept))
 	}
 	f := s.schedule
@@ -113,31 +118,6 @@ func (s *shrinking) only(windows []int) []evidence.Window {
 	return left
 }
 
-// binary is the name of the test's program; Windows wants the ending, and others do not mind.
-const binary = "claim.test.exe"
-
-// build compiles the test once, for all runs.
-func (s *shrinking) build(ctx context.Context) error {
-	root, err := evidence.ModuleRoot()
-	if err != nil {
-		return fmt.Errorf("which module's tests? %w", err)
-	}
-	listed, err := folders(ctx, root, s.schedule.Package)
-	if err != nil {
-		return err
-	}
-	s.dir = listed[0]
-	compile := exec.CommandContext(ctx, "go", "test", "-c", "-o", filepath.Join(s.kept, binary), s.schedule.Package)
-	compile.Dir = root
-	if text, err := compile.CombinedOutput(); err != nil {
-		return fmt.Errorf("go test -c %s: %w\n%s", s.schedule.Package, err, tail(text))
-	}
-	if _, err := os.Stat(filepath.Join(s.kept, binary)); err != nil {
-		return fmt.Errorf("%s has no tests", s.schedule.Package)
-	}
-	return nil
-}
-
 // try runs the test once under some of the windows. When the context ends it interrupts the test and waits for it.
 func (s *shrinking) try(ctx context.Context, windows []int) (failed bool, what string, err error) {
 	s.runs++
@@ -146,26 +126,17 @@ func (s *shrinking) try(ctx context.Context, windows []int) (failed bool, what s
 	if err := evidence.WriteSchedule(s.kept, fmt.Sprintf("candidate-%d", s.runs), &f); err != nil {
 		return false, "", err
 	}
-	left := filepath.Join(s.kept, fmt.Sprintf("run-%d", s.runs))
-	test := exec.CommandContext(ctx, filepath.Join(s.kept, binary),
-		"-test.run="+evidence.Pattern(f.Test), "-test.count=1", "-test.timeout=10m", "-test.paniconexit0")
-	test.Dir = s.dir
-	test.Env = append(os.Environ(), "ASSAY_EVIDENCE="+left, "ASSAY_SCHEDULE="+f.Path, fmt.Sprintf("ASSAY_SEED=%d", f.Seed))
+	settings := []string{"ASSAY_SCHEDULE=" + f.Path, fmt.Sprintf("ASSAY_SEED=%d", f.Seed)}
 	if os.Getenv("ASSAY_KNOBS") == "" {
-		test.Env = append(test.Env, "ASSAY_KNOBS="+f.Knobs)
+		settings = append(settings, "ASSAY_KNOBS="+f.Knobs)
 	}
-	inGroup(test)
-	test.WaitDelay = 30 * time.Second // then it is killed
-	output, err := test.CombinedOutput()
-	if ctx.Err() != nil {
-		return false, "", ctx.Err()
-	}
-	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
-		return false, "", fmt.Errorf("run the test: %w", err)
-	}
-	r, err := s.record(left)
+	ran, err := s.test.run(ctx, f.Test, filepath.Join(s.kept, fmt.Sprintf("run-%d", s.runs)), settings...)
 	if err != nil {
-		return false, "", fmt.Errorf("the run under %s ended (%s), and %w\n%s", shrink.Name(windows), test.ProcessState, err, tail(output))
+		return false, "", err
+	}
+	r, err := s.record(ran)
+	if err != nil {
+		return false, "", fmt.Errorf("the run under %s ended (%s), and %w\n%s", shrink.Name(windows), ran.ended, err, tail(ran.output))
 	}
 	if r.Verdict == evidence.NotProvable {
 		return false, "", fmt.Errorf("claim %s is not provable here: %s", f.Claim, r.Unprovable)
@@ -183,21 +154,14 @@ func (s *shrinking) try(ctx context.Context, windows []int) (failed bool, what s
 }
 
 // record is what the test has left of its claim.
-func (s *shrinking) record(left string) (*evidence.Record, error) {
-	runs, err := evidence.Runs(left)
-	if err != nil {
-		return nil, err
+func (s *shrinking) record(ran ran) (*evidence.Record, error) {
+	for _, r := range ran.records {
+		if r.Claim.ID == s.schedule.Claim && r.Test == s.schedule.Test {
+			return r, nil
+		}
 	}
-	for _, run := range runs {
-		records, refused := evidence.Load(run)
-		for _, r := range records {
-			if r.Claim.ID == s.schedule.Claim && r.Test == s.schedule.Test {
-				return r, nil
-			}
-		}
-		if len(refused) > 0 {
-			return nil, errors.Join(refused...)
-		}
+	if ran.refused != nil {
+		return nil, ran.refused
 	}
 	return nil, fmt.Errorf("%s left no evidence of claim %s", s.schedule.Test, s.schedule.Claim)
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -190,17 +189,8 @@ func TestShrinkIsInterrupted(t *testing.T) {
 		return ""`)
 	root := filepath.Dir(filepath.Dir(path))
 	file := func(name string) string { return filepath.Join(root, "scenarios", "s", name) }
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		defer cancel()
-		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-			if _, err := os.Stat(file("started")); err == nil {
-				return
-			}
-		}
-	}()
 	var out, err bytes.Buffer
-	assert.Equal(t, 1, run(ctx, []string{"shrink", path}, nil, &out, &err))
+	assert.Equal(t, 1, run(until(t, file("started")), []string{"shrink", path}, nil, &out, &err))
 	assert.Contains(t, err.String(), "assay: interrupted\n")
 	assert.FileExists(t, file("cleaned"))
 	assert.Empty(t, leftovers(t))

@@ -10,7 +10,6 @@ func TestOverridesAreCheckedAgainstWhatExists(t *testing.T) {
 	own(t)
 	t.Chdir(t.TempDir()) // away from Assay's own module
 	Dir("my-server", "images/my-server")
-	t.Cleanup(func() { named.dirs = nil })
 
 	assert.NoError(t, Overrides([]string{
 		"HOME=/root", "ASSAY_SEED=1", "ASSAY_IMAGE_QUEUE=registry.example:5000/team/queue@sha256:" + sha, "ASSAY_IMAGE_MY_SERVER=server:1", "ASSAY_IMAGE_CACHE=",

@@ -96,9 +96,9 @@ func own(t *testing.T) (root string) {
 		"wrong/Dockerfile":  "# assay:go example.org/queue\nFROM scratch\n",
 		"no-recipe/go.work": "",
 	})
-	before := recipes
-	t.Cleanup(func() { recipes = before })
-	recipes = func() (string, error) { return root, nil }
+	before, dirs := recipes, named.dirs
+	t.Cleanup(func() { recipes, named.dirs = before, dirs })
+	recipes, named.dirs = func() (string, error) { return root, nil }, nil
 	return root
 }
 
