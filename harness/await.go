@@ -3,6 +3,7 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,17 +18,19 @@ type Condition func() error
 const awaitPace = 5 * time.Millisecond
 
 // Await waits until all conditions have been reached, each at some time, and ends the test if they have not within the limit,
-// saying what was missing last. It ends the test at once when a container has died that nobody killed.
+// saying what was missing last. The limit begins when all nodes that were started have been ready once: building images and
+// starting containers have limits of their own. It ends the test at once when a container has died that nobody killed.
 func (e *Env) Await(limit time.Duration, what string, conditions ...Condition) {
 	e.t.Helper()
 	e.announced()
+	tick := time.NewTicker(awaitPace)
+	defer tick.Stop()
+	e.started(tick)
 	start := e.Now()
 	missing, well := conditions, start // well is when the first of them was asked and found reached
 	if len(conditions) > 0 {
 		well = history.Open
 	}
-	tick := time.NewTicker(awaitPace)
-	defer tick.Stop()
 	for {
 		var errs []error
 		var rest []Condition
@@ -49,6 +52,25 @@ func (e *Env) Await(limit time.Duration, what string, conditions ...Condition) {
 			e.fatal(evidence.TimedOut, "%q was not reached within %v: %v", what, limit, flat(errs))
 		}
 		<-tick.C
+	}
+}
+
+// started waits until each node has been ready once, and ends the test if one does not become ready, or another one dies.
+func (e *Env) started(tick *time.Ticker) {
+	e.t.Helper()
+	e.mu.Lock()
+	nodes := slices.Clone(e.nodes)
+	e.mu.Unlock()
+	for _, n := range nodes {
+		for up := false; !up; {
+			select {
+			case <-n.up:
+				n.Ready()
+				up = true
+			case <-tick.C:
+				e.mourn()
+			}
+		}
 	}
 }
 

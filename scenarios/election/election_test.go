@@ -15,7 +15,7 @@ import (
 )
 
 // limit bounds every wait for something that takes a few election timeouts on a quiet machine.
-const limit = time.Minute
+const limit = 30 * time.Second
 
 // writers are a writer for each member of a cluster, by the member's name.
 type writers map[string]history.Historian
@@ -44,6 +44,16 @@ func (w writers) taken(from time.Duration, n int, but ...string) harness.Conditi
 		}
 		return nil
 	}
+}
+
+// longestGap is the longest time without an acknowledgement in any of the windows, in which somebody leads: what the machine, as busy
+// as it is, makes of a round trip.
+func longestGap(load history.Historian, led ...history.Window) time.Duration {
+	var longest time.Duration
+	for _, w := range led {
+		longest = max(longest, check.Outage(load, w).LongestGap)
+	}
+	return longest
 }
 
 // form is a way to cut a member off from all others.

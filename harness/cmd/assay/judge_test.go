@@ -10,9 +10,11 @@ import (
 )
 
 func sabotaged(id, verdict string, faults int, failures ...evidence.Failure) *evidence.Record {
-	return &evidence.Record{
-		Claim: evidence.Claim{ID: id}, Verdict: verdict, Sabotage: "faults", Faults: make([]evidence.Fault, faults), Failures: failures,
+	r := &evidence.Record{Claim: evidence.Claim{ID: id}, Verdict: verdict, Sabotage: "faults", Failures: failures}
+	for range faults {
+		r.Faults = append(r.Faults, evidence.Fault{From: 1})
 	}
+	return r
 }
 
 func TestJudge(t *testing.T) {
@@ -36,6 +38,21 @@ func TestJudge(t *testing.T) {
 		"passed": {
 			[]*evidence.Record{sabotaged("12.1", evidence.Holds, 1)}, claim,
 			[]string{"12.1 PASSED WITHOUT FAULTS: its verdict does not depend on the fault"},
+			"sabotage: 0 failed as they should, 0 inject no fault, 1 not as they should be", false,
+		},
+		"taken for a fault, and missed": {
+			[]*evidence.Record{sabotaged("12.1", evidence.Failed, 1, unfalsified)}, claim,
+			[]string{"12.1 failed as it should: unfalsified: plain subscription lost nothing"},
+			"sabotage: 1 failed as they should, 0 inject no fault, 0 not as they should be", true,
+		},
+		"taken for a fault, and waited for": {
+			[]*evidence.Record{sabotaged("12.1", evidence.Failed, 1, evidence.Failure{Kind: evidence.TimedOut, At: 2, Message: "nobody leads"})}, claim,
+			[]string{"12.1 failed as it should: timed out: nobody leads"},
+			"sabotage: 1 failed as they should, 0 inject no fault, 0 not as they should be", true,
+		},
+		"waited in vain before the fault": {
+			[]*evidence.Record{sabotaged("12.1", evidence.Failed, 1, evidence.Failure{Kind: evidence.TimedOut, At: 0.5, Message: "nobody leads"})}, claim,
+			[]string{"12.1 FAILED FOR ANOTHER REASON: timed out: nobody leads"},
 			"sabotage: 0 failed as they should, 0 inject no fault, 1 not as they should be", false,
 		},
 		"another reason": {
