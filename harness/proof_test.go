@@ -263,19 +263,45 @@ func TestWitnessed(t *testing.T) {
 	t.Run("by one slow operation of many: no", func(t *testing.T) {
 		const ms = time.Millisecond
 		words := func(n int) string {
-			c := &felt{}
+			c := &felt{late: map[string]*lateness{}}
 			for i := range n {
 				took := ms
 				if i == n/2 {
 					took = 100 * ms
 				}
 				at := time.Duration(i) * ms
-				c.look(history.Operation{Kind: history.Read, Outcome: history.OK, Start: at, End: at + took}, history.Window{To: time.Hour}, 50*ms, map[string]time.Duration{history.Read: 2 * ms})
+				c.look(history.Operation{Kind: history.Read, Outcome: history.OK, Start: at, End: at + took}, history.Window{To: time.Hour}, 50*ms, map[string]usual{history.Read: {longest: 2 * ms}})
 			}
 			return c.words()
 		}
 		require.Equal(t, "1 slowed down", words(100))
 		require.Empty(t, words(101))
+	})
+	t.Run("by operations of which some took as long before", func(t *testing.T) {
+		const ms = time.Millisecond
+		words := func(late, within int) string { // of 20 each
+			c, before := &felt{late: map[string]*lateness{}}, usual{}
+			for i := range 20 {
+				took := ms
+				if i < late {
+					took = 60 * ms
+				}
+				before = before.and(took, 50*ms)
+			}
+			for i := range 20 {
+				at, took := time.Duration(i)*ms, ms
+				if i < within {
+					took = 55 * ms
+				}
+				c.look(history.Operation{Kind: history.Read, Outcome: history.OK, Start: at, End: at + took}, history.Window{To: time.Hour}, 50*ms, map[string]usual{history.Read: before})
+			}
+			return c.words()
+		}
+		require.Equal(t, "20 slowed down", words(1, 20))
+		require.Equal(t, "20 slowed down", words(4, 20))
+		require.Empty(t, words(15, 20), "it may be chance")
+		require.Empty(t, words(2, 4))
+		require.Empty(t, words(0, 0))
 	})
 	t.Run("delivered again", func(t *testing.T) {
 		r := offline(t, func(e *Env) {

@@ -16,18 +16,19 @@ import (
 //	sender ──── TCP, one stream ────────────────► receiver
 //	       ──── UDP, a datagram for each block ─►          (the control)
 //
-// The same blocks go to the same port in both ways, and in front of it packets are lost, each with the same probability. In the
-// control nobody notices. TCP sends again what is not acknowledged; what that costs is time. And where it can do nothing, because
-// the connection is forgotten on the way, the sender is told: nothing that was cut off is taken to have arrived.
+// The same blocks go to the same port in both ways, and in front of it packets are lost, each with the same probability (and then, of
+// datagrams alone, one in so many). In the control nobody notices. TCP sends again what is not acknowledged; what that costs is time.
+// And where it can do nothing, because the connection is forgotten on the way, the sender is told: nothing that was cut off is taken
+// to have arrived.
 func TestStreamOverLossyPath(t *testing.T) {
 	t.Parallel()
 	env := harness.New(t, harness.Claim{ID: "1.1", Says: "TCP hands over every byte, in order, over a path that drops packets"})
 	percent := env.KnobInt("loss-percent", 10)
-	blocks := env.KnobInt("blocks", 2000)
+	blocks, oneIn := env.KnobInt("blocks", 2000), env.KnobInt("one-in", 10)
 
 	sender, receiver := nettest.Start(env, "sender"), nettest.Start(env, "receiver")
 	path := receiver.Packets()
-	tcp, udp := sender.Stream(receiver), sender.Datagrams(receiver)
+	tcp, udp, counted := sender.Stream(receiver), sender.Datagrams(receiver), sender.Datagrams(receiver, nettest.Called("udp, counted"))
 
 	env.Step("steady state: what is sent arrives")
 	calm := tcp.Send(blocks)
@@ -45,8 +46,14 @@ func TestStreamOverLossyPath(t *testing.T) {
 	datagrams := udp.Send(blocks)
 	env.Await(limit, "the last datagram is sent", udp.Settled)
 
-	env.Step("fault: in the middle of a stream the connection is forgotten")
+	env.Step("fault: of the packets, one in so many is lost")
 	env.Heal(lossy)
+	nth := path.LoseEvery(fault.ClientToServer, oneIn)
+	counted.Send(blocks)
+	env.Await(limit, "the last datagram is sent", counted.Settled)
+
+	env.Step("fault: in the middle of a stream the connection is forgotten")
+	env.Heal(nth)
 	slow := sender.Stream(receiver, nettest.Called("tcp, paced"), nettest.Pace(10*time.Millisecond))
 	cut := slow.Send(blocks)
 	env.Await(limit, "the stream flows", slow.Arrived(cut, 10))
@@ -63,6 +70,7 @@ func TestStreamOverLossyPath(t *testing.T) {
 	fewest, most := stat.Acceptance(blocks, float64(percent)/100, 0.999)
 	env.Measure("datagrams lost", harness.Count(broke.Lost), harness.Between(harness.Count(fewest), harness.Count(most)))
 	env.Measure("of those, lost by the path", harness.Count(lossy.Packets()-streams), harness.Exactly(harness.Count(broke.Lost)))
+	env.Measure("datagrams lost, one in so many", harness.Count(check.Delivery(counted, counted.Received).Lost), harness.Exactly(harness.Count(blocks/oneIn)))
 	env.Measure("blocks of the stream lost", harness.Count(held.Lost), harness.Exactly(harness.Count(0)))
 	env.Measure("segments sent again", harness.Count(again), harness.AtLeast(harness.Count(min(1, streams)))) // several lost ones in one, perhaps
 	env.Measure("time of a stream", harness.Time(tcp.Took(stream)), harness.AtLeast(harness.Time(min(tcp.Took(calm), tcp.Took(after)))))
