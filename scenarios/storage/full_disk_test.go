@@ -29,6 +29,7 @@ func TestFullDisk(t *testing.T) {
 	env.Step("steady state: both have what they acknowledged")
 	kept.Write(values)
 	control.Write(values)
+	env.Await(limit, "both have it on their disks", kept.Synced, control.Synced) // what is not has no room there yet
 	env.Calm(check.Delivery(kept, kept.Read()).ExactlyOnce(), check.Delivery(control, control.Read()).ExactlyOnce())
 
 	env.Step("fault: both disks are full")

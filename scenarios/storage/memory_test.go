@@ -40,7 +40,7 @@ func TestMemoryAnswersFasterThanDisk(t *testing.T) {
 
 	env.Step("fault: the disk is slow")
 	slow := postgres.Disk().Slow(access)
-	fromMemory, fromDisk, fromBuffers := memory.Get(reads), disk.Read(reads), buffers.Read(reads)
+	fromMemory, fromDisk, fromBuffers := memory.Get(10*reads), disk.Read(reads), buffers.Read(10*reads)
 
 	env.Step("heal")
 	env.Heal(slow)
