@@ -75,8 +75,7 @@ func (u usual) and(took, delay time.Duration) usual {
 // felt counts how one client felt a fault.
 type felt struct {
 	failed, unknown, cut, held, slow, again int
-	timed                                   int                       // of which slow are
-	late                                    map[string]*lateness      // of those, by kind
+	late                                    map[string]*lateness      // by kind of operation, of which slow are
 	firsts                                  map[message]time.Duration // when each message was first delivered
 }
 
@@ -110,7 +109,6 @@ func (c *felt) look(op history.Operation, w history.Window, delay time.Duration,
 	before, known := usually[op.Kind]
 	took := op.End - op.Start
 	if known && delay > 0 {
-		c.timed++
 		l := c.late[op.Kind]
 		if l == nil {
 			l = &lateness{before: before.late}
@@ -141,8 +139,11 @@ func (c *felt) look(op history.Operation, w history.Window, delay time.Duration,
 
 func (c *felt) words() string {
 	var w []string
-	slowed := c.held
-	if 100*c.slow >= c.timed { // fewer are so slow by themselves, on a busy machine
+	slowed, timed := c.held, 0
+	for _, l := range c.late {
+		timed += l.within.Of
+	}
+	if 100*c.slow >= timed { // fewer are so slow by themselves, on a busy machine
 		slowed += c.slow
 	}
 	if slowed == 0 { // on one that was busier before, none may be slow by itself
