@@ -47,7 +47,7 @@ func (e *Env) Await(limit time.Duration, what string, conditions ...Condition) {
 			e.wellAt(well)
 			return
 		}
-		e.mourn()
+		e.failIfBroken()
 		if e.Now()-start > limit {
 			e.fatal(evidence.TimedOut, "%q was not reached within %v: %v", what, limit, flat(errs))
 		}
@@ -68,7 +68,7 @@ func (e *Env) started(tick *time.Ticker) {
 				n.Ready()
 				up = true
 			case <-tick.C:
-				e.mourn()
+				e.failIfBroken()
 			}
 		}
 	}

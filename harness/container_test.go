@@ -151,7 +151,7 @@ func TestLinkBetweenContainers(t *testing.T) {
 		control, err := n.container.Address(8474)
 		require.NoError(t, err)
 		hop.Started(control, nil)
-		hop.NewLink(e.scene, "hop", between.Address())
+		hop.NewLink(e.hooks, "hop", between.Address())
 		link := e.LinkPort("way in", n, 20001)
 		client := e.recorder.Client("client", "between")
 		reach := func() error { return get(client, link) }

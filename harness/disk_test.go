@@ -28,7 +28,7 @@ func newWriter(e *Env, disk string) *writer {
 	n.Ready()
 	w := &writer{Client: e.Client("writer", n.Direct()), Node: n}
 	// The engine takes long to open a shell, which is no part of a write.
-	e.Check(w.run(e.ctx, ":"), "open a shell")
+	e.Require(w.run(e.ctx, ":"), "open a shell")
 	return w
 }
 

@@ -63,7 +63,7 @@ type Env struct {
 	t        TB
 	claim    Claim
 	engine   *engine.Engine
-	scene    *fault.Scene
+	hooks    *fault.Hooks
 	recorder *history.Recorder
 	rand     *rand.Rand
 	proxies  *fault.Proxies
@@ -90,12 +90,12 @@ type Env struct {
 	run     *Run                   // the nemesis at work
 	over    bool                   // the test is, and its cleanup has begun
 
-	mu       sync.Mutex // guards what background goroutines touch
-	nodes    []*Node
-	faults   []*fault.Fault
-	deaths   []death
-	troubles []trouble // of background work
-	closers  []func() error
+	mu               sync.Mutex // guards what background goroutines touch
+	nodes            []*Node
+	faults           []*fault.Fault
+	deaths           []death
+	backgroundErrors []backgroundFailure // of background work
+	closers          []func() error
 }
 
 // death is a container that ended though nobody killed it.
@@ -113,8 +113,8 @@ func (d death) String() string {
 	return fmt.Sprintf("container %s ended by itself with status %d%s", d.node.Name, d.code, how)
 }
 
-// trouble is why something in the background could not go on.
-type trouble struct {
+// backgroundFailure is why something in the background could not go on.
+type backgroundFailure struct {
 	kind string // of failure
 	err  error
 }
@@ -152,7 +152,7 @@ func open(t TB, claim Claim) *Env {
 		Test:  t.Name(), Package: pkg, Rerun: rerun,
 		Sabotage: os.Getenv("ASSAY_SABOTAGE"), Tools: tools(),
 	}
-	e.scene = &fault.Scene{
+	e.hooks = &fault.Hooks{
 		Now: e.Now, Sabotaged: e.record.Sabotage == "faults",
 		Injected: e.injected, Healed: e.healed,
 		Fatal: func(err error) { t.Helper(); e.broken(err, "%s", err) },
@@ -231,28 +231,28 @@ func (e *Env) Context() context.Context { return e.ctx }
 func (e *Env) Go(what string, work func(context.Context) error) {
 	e.work.Go(func() {
 		if err := work(e.ctx); err != nil && e.ctx.Err() == nil {
-			e.trouble(evidence.Broken, fmt.Errorf("%s: %w", what, err))
+			e.backgroundError(evidence.Broken, fmt.Errorf("%s: %w", what, err))
 		}
 	})
 }
 
-// trouble ends the test at its next step or wait.
-func (e *Env) trouble(kind string, err error) {
+// backgroundError ends the test at its next step or wait.
+func (e *Env) backgroundError(kind string, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.troubles = append(e.troubles, trouble{kind, err})
+	e.backgroundErrors = append(e.backgroundErrors, backgroundFailure{kind, err})
 }
 
-// Closing registers what a fixture must close when the test ends, after judgement and when all that Go runs is over, and before the
+// OnClose registers what a fixture must close when the test ends, after judgement and when all that Go runs is over, and before the
 // containers are removed. The last registered is closed first.
-func (e *Env) Closing(close func() error) {
+func (e *Env) OnClose(close func() error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.closers = append(e.closers, close)
 }
 
-// Check ends the test when a fixture could not do its work. Context says what it was doing.
-func (e *Env) Check(err error, format string, args ...any) {
+// Require ends the test when a fixture could not do its work. Context says what it was doing.
+func (e *Env) Require(err error, format string, args ...any) {
 	if err != nil {
 		e.t.Helper()
 		e.broken(err, "%s: %s", fmt.Sprintf(format, args...), err)
@@ -265,7 +265,7 @@ func (e *Env) broken(err error, format string, args ...any) {
 	e.t.Helper()
 	cannot, ok := errors.AsType[*unprovable.Error](err)
 	if ok && e.onNemesis() {
-		e.trouble(evidence.Broken, err)
+		e.backgroundError(evidence.Broken, err)
 		runtime.Goexit()
 	}
 	if !ok {
@@ -285,7 +285,7 @@ func (e *Env) Step(name string) {
 		e.fatal(evidence.Broken, "%s", err)
 	}
 	e.announced()
-	e.mourn()
+	e.failIfBroken()
 	e.record.Steps = append(e.record.Steps, evidence.Step{Name: name, At: e.Now().Seconds()})
 	e.note("▸ %s", name)
 }
@@ -318,16 +318,16 @@ func (e *Env) fail(kind, format string, args ...any) {
 func (e *Env) fatal(kind, format string, args ...any) {
 	e.t.Helper()
 	if e.onNemesis() {
-		e.trouble(kind, fmt.Errorf("%s: "+format, append([]any{e.run.where()}, args...)...))
+		e.backgroundError(kind, fmt.Errorf("%s: "+format, append([]any{e.run.where()}, args...)...))
 		runtime.Goexit()
 	}
 	e.fail(kind, format, args...)
 	e.t.FailNow()
 }
 
-// mourn ends the test when something in the background has gone wrong: a container has died that nobody killed, or a workload
+// failIfBroken ends the test when something in the background has gone wrong: a container has died that nobody killed, or a workload
 // could not go on. Whatever is seen from then on says nothing.
-func (e *Env) mourn() {
+func (e *Env) failIfBroken() {
 	e.t.Helper()
 	if e.onNemesis() {
 		if e.run.ctx.Err() != nil {
@@ -335,17 +335,17 @@ func (e *Env) mourn() {
 		}
 		return
 	}
-	if e.troubled() {
+	if e.reportBackgroundErrors() {
 		e.t.FailNow()
 	}
 }
 
-// troubled tells what went wrong in the background since it was last asked.
-func (e *Env) troubled() bool {
+// reportBackgroundErrors tells what went wrong in the background since it was last asked.
+func (e *Env) reportBackgroundErrors() bool {
 	e.t.Helper()
 	e.mu.Lock()
-	deaths, troubles := e.deaths, e.troubles
-	e.deaths, e.troubles = nil, nil
+	deaths, troubles := e.deaths, e.backgroundErrors
+	e.deaths, e.backgroundErrors = nil, nil
 	e.mu.Unlock()
 	for _, d := range deaths {
 		e.fail(evidence.Died, "%v\n%s", d, d.node.tail())

@@ -23,12 +23,12 @@ func (e *Env) Link(name string, to Server) *Link {
 func (e *Env) LinkPort(name string, to Server, port int) *Link {
 	e.t.Helper()
 	n := to.node()
-	l, err := fault.NewLink(e.scene, name, fmt.Sprintf("%s:%d", n.Name, port))
+	l, err := fault.NewLink(e.hooks, name, fmt.Sprintf("%s:%d", n.Name, port))
 	if err != nil {
 		e.fatal(evidence.Broken, "%s", err)
 	}
 	e.enlist(l, "test")
-	e.Closing(l.Close)
+	e.OnClose(l.Close)
 	if err := n.attach(linkTo{l, port}); err != nil {
 		e.fatal(evidence.Broken, "%s", err)
 	}
@@ -48,7 +48,7 @@ func (e *Env) LinkBetween(name string, to Server) *Link {
 		e.proxies = fault.NewProxies(host)
 		e.proxied(e.proxies, e.Start(Container{Name: host, Image: image.Recipe("toxiproxy"), Ports: []int{controlPort}, Ready: RespondsHTTP("/version")}))
 	}
-	l := e.proxies.NewLink(e.scene, name, fmt.Sprintf("%s:%d", n.Name, n.spec.Ports[0]))
+	l := e.proxies.NewLink(e.hooks, name, fmt.Sprintf("%s:%d", n.Name, n.spec.Ports[0]))
 	e.enlist(l, "containers")
 	return l
 }

@@ -61,7 +61,7 @@ func (e *Env) Mesh(name string, members ...string) *Mesh {
 	host := name + "-links"
 	proxies := fault.NewProxies(host)
 	m.proxies = e.launch(Container{Name: host, Image: image.Recipe("toxiproxy"), Ports: []int{controlPort, probePort}, Ready: RespondsHTTP("/version")}, places...)
-	m.Mesh = proxies.NewMesh(e.scene, name, members, alone, func(member string) (string, error) {
+	m.Mesh = proxies.NewMesh(e.hooks, name, members, alone, func(member string) (string, error) {
 		address, err := m.proxies.container.On(m.networks[member])
 		return address.String(), err
 	})
@@ -99,7 +99,7 @@ func validMembers(name string, members []string) error {
 func (m *Mesh) Ready() {
 	m.env.t.Helper()
 	m.proxies.Ready()
-	m.env.Check(m.Made(), "make the links of mesh %s", m.Name)
+	m.env.Require(m.Made(), "make the links of mesh %s", m.Name)
 }
 
 // place is where a member lives.
@@ -177,9 +177,9 @@ func (m *Mesh) reaches(from, to string, limit time.Duration) error {
 	m.Ready()
 	m.probing.Lock()
 	defer m.probing.Unlock()
-	m.env.Check(m.Mesh.Probe(probePort, from, to), "probe %s → %s", from, to)
+	m.env.Require(m.Mesh.Probe(probePort, from, to), "probe %s → %s", from, to)
 	address, err := m.proxies.container.Address(probePort)
-	m.env.Check(err, "probe %s → %s", from, to)
+	m.env.Require(err, "probe %s → %s", from, to)
 	ctx, cancel := context.WithTimeout(m.env.ctx, limit)
 	defer cancel()
 	op := m.probes.Begin("probe", from+" → "+to, 0)

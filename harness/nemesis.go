@@ -89,7 +89,7 @@ func (n *Nemesis) Over(p Plan) *Run {
 		e.fatal(evidence.Broken, "a second nemesis was started: a test follows one schedule")
 	}
 	e.announced()
-	e.mourn()
+	e.failIfBroken()
 	var schedule evidence.Schedule
 	from := ""
 	r := &Run{env: e, start: e.Now(), done: make(chan struct{})}
@@ -163,7 +163,7 @@ func (r *Run) work() {
 func (r *Run) window(i int) (ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.env.trouble(evidence.Broken, fmt.Errorf("%s: panic: %v\n%s", r.where(), p, debug.Stack()))
+			r.env.backgroundError(evidence.Broken, fmt.Errorf("%s: panic: %v\n%s", r.where(), p, debug.Stack()))
 		}
 		if !ok && r.ctx.Err() == nil {
 			r.heal(i)
@@ -199,7 +199,7 @@ func (r *Run) heal(i int) bool {
 			continue
 		}
 		if err := f.Heal(); err != nil {
-			r.env.trouble(evidence.Unhealed, fmt.Errorf("%s: %w", r.where(), err))
+			r.env.backgroundError(evidence.Unhealed, fmt.Errorf("%s: %w", r.where(), err))
 			well = false
 			continue
 		}

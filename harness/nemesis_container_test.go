@@ -48,13 +48,13 @@ func TestNemesisOnAServer(t *testing.T) {
 			require.NoError(t, reach())
 		}
 		e.Calm(good)
-		work := e.Workload(10*time.Millisecond, func(context.Context) { _ = reach() })
+		work := e.Load(10*time.Millisecond, func(context.Context) { _ = reach() })
 		work.Run()
 		run := e.Nemesis(everything(link, server, 800*ms, 1000*ms)...).
 			Over(Plan{Over: 17000 * ms, Shortest: 2400 * ms, Longest: 3000 * ms, Rest: 400 * ms})
 		e.Await(time.Minute, "the nemesis is at its end", run.Ended)
 		e.Await(10*time.Second, "the server is back", server.Answers, reach)
-		work.Rest()
+		work.Stop()
 		proven(e)
 	})
 	require.Empty(t, r.errors)
@@ -101,18 +101,18 @@ func TestForgetfulServer(t *testing.T) {
 	link := e.Link("clients", server)
 	client := e.Client("client", link)
 	reach := func() error { return get(client, link) }
-	e.Check(remember(link, "order"), "store an order")
-	e.Check(reach(), "reach the server")
+	e.Require(remember(link, "order"), "store an order")
+	e.Require(reach(), "reach the server")
 	e.Calm(good)
 
 	e.Step("storm")
-	work := e.Workload(5*time.Millisecond, func(context.Context) { _ = reach() })
+	work := e.Load(5*time.Millisecond, func(context.Context) { _ = reach() })
 	work.Run()
 	run := e.Nemesis(everything(link, server, 50*ms, 100*ms)...).
 		Over(Plan{Over: 1500 * ms, Shortest: 150 * ms, Longest: 300 * ms, Rest: 50 * ms})
 	e.Await(time.Minute, "the nemesis is at its end", run.Ended)
 	e.Await(10*time.Second, "the server is back", server.Answers, reach)
-	work.Rest()
+	work.Stop()
 
 	e.Step("verdict")
 	err := RespondsHTTP("/proxies/order")(e.Context(), link.Address())

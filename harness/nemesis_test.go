@@ -131,7 +131,7 @@ func (s storm) run(t *testing.T, e *Env) {
 		require.NoError(t, w.call())
 	}
 	e.Calm(good)
-	work := e.Workload(time.Millisecond, func(context.Context) { w.call() })
+	work := e.Load(time.Millisecond, func(context.Context) { w.call() })
 	if !s.idle {
 		work.Run()
 	}
@@ -146,7 +146,7 @@ func (s storm) run(t *testing.T, e *Env) {
 		e.Await(nemesisLimit, "the nemesis is at its end", run.Ended)
 		e.Await(nemesisLimit, "the wire works", w.call)
 	}
-	work.Rest()
+	work.Stop()
 	if s.after != nil {
 		s.after(e, w, run)
 	}
@@ -378,9 +378,9 @@ func TestScheduleBites(t *testing.T) {
 	t.Run("one of two arms", func(t *testing.T) {
 		schedule(t, window("sever", 20*ms, 60*ms), window("sever", 120*ms, 60*ms))
 		r := offline(t, storm{actions: func(w wire) []Action {
-			lonely, err := fault.NewLink(w.env.scene, "lonely", "echo:7")
+			lonely, err := fault.NewLink(w.env.hooks, "lonely", "echo:7")
 			require.NoError(t, err)
-			w.env.Closing(lonely.Close)
+			w.env.OnClose(lonely.Close)
 			return []Action{Does("sever", w.Sever, lonely.Sever)}
 		}}.scenario(t))
 		r.failedWith(t, evidence.Vacuous, `nobody felt the nemesis's "sever"`, "such as sever on lonely", "no client's operations travel over it")
@@ -487,7 +487,7 @@ func TestNemesisHealsWhateverHappens(t *testing.T) {
 		}}, evidence.Broken, []string{"window 1 of the nemesis", "panic: no such member", "nemesis_test.go"}, true},
 		"an injection ends the test": {storm{actions: func(w wire) []Action {
 			return []Action{Does("sever", w.Sever, func() *fault.Fault {
-				w.env.Check(errors.New("no route"), "ask the leader")
+				w.env.Require(errors.New("no route"), "ask the leader")
 				return nil
 			})}
 		}}, evidence.Broken, []string{"window 1 of the nemesis", "ask the leader: no route"}, true},

@@ -106,7 +106,7 @@ type Node struct {
 	version   string
 	links     []linkTo
 	direct    *Link
-	beside    *beside // where its packets can be lost
+	sidecar   *sidecar // where its packets can be lost
 
 	// expected says of the container's present run that it is to end: a fault took it down, or the test is over. Each run has
 	// one of its own, since the end of one may be noticed when the next has begun.
@@ -170,7 +170,7 @@ func (e *Env) launch(c Container, places ...engine.Place) *Node {
 	e.t.Helper()
 	n := &Node{env: e, spec: c, places: places, started: make(chan struct{}), up: make(chan struct{})}
 	n.expected.Store(new(atomic.Bool))
-	n.Node = fault.NewNode(e.scene, c.Name, machine{n}, drive{n})
+	n.Node = fault.NewNode(e.hooks, c.Name, machine{n}, drive{n})
 	e.mu.Lock()
 	for _, other := range e.nodes {
 		if other.Name == c.Name {
@@ -375,7 +375,7 @@ func (n *Node) watch() {
 		if squeezed || n.filled.had(now) || n.unplugged.Load() {
 			n.container.Down()
 			if err := n.unreachable(); err != nil {
-				n.env.trouble(evidence.Broken, err)
+				n.env.backgroundError(evidence.Broken, err)
 			}
 			n.outOfMemory.Store(squeezed)
 			n.ended.Store(true)
@@ -483,8 +483,8 @@ func (m machine) Start(ctx context.Context) error {
 	m.n.expected.Store(new(atomic.Bool))
 	m.n.ended.Store(false)
 	m.n.watch()
-	if m.n.beside != nil {
-		if err := m.n.beside.renew(ctx); err != nil {
+	if m.n.sidecar != nil {
+		if err := m.n.sidecar.renew(ctx); err != nil {
 			return err
 		}
 	}
@@ -573,8 +573,8 @@ func (d drive) Slow(ctx context.Context, every time.Duration) error {
 // remove removes the container and its disk, as far as they were made.
 func (n *Node) remove(ctx context.Context) error {
 	var err error
-	if n.beside != nil {
-		err = n.beside.remove(ctx) // first: it holds on to the node's network
+	if n.sidecar != nil {
+		err = n.sidecar.remove(ctx) // first: it holds on to the node's network
 	}
 	if n.container != nil {
 		err = errors.Join(err, n.container.Remove(ctx))

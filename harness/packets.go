@@ -22,15 +22,15 @@ func (e *Env) Packets(to Server, port int) *Packets {
 		e.fatal(evidence.Broken, "there is no port %d", port)
 	}
 	n := to.node()
-	if n.beside == nil {
-		n.beside = &beside{n: n, stack: fault.NewStack(e.scene, n.Name)}
-		e.work.Go(func() { n.beside.stack.Started(n.beside.start(e.ctx)) })
+	if n.sidecar == nil {
+		n.sidecar = &sidecar{n: n, stack: fault.NewStack(e.hooks, n.Name)}
+		e.work.Go(func() { n.sidecar.stack.Started(n.sidecar.start(e.ctx)) })
 	}
-	return n.beside.stack.Packets(port)
+	return n.sidecar.stack.Packets(port)
 }
 
-// beside is the container in a node's network stack.
-type beside struct {
+// sidecar is the container in a node's network stack.
+type sidecar struct {
 	n     *Node
 	stack *fault.Stack
 
@@ -38,7 +38,7 @@ type beside struct {
 	shell     *engine.Shell
 }
 
-func (b *beside) start(ctx context.Context) (fault.Shell, error) {
+func (b *sidecar) start(ctx context.Context) (fault.Shell, error) {
 	e := b.n.env
 	built, err := e.engine.Image(ctx, image.Recipe("packets"))
 	if err != nil {
@@ -60,7 +60,7 @@ func (b *beside) start(ctx context.Context) (fault.Shell, error) {
 	return b.open(ctx)
 }
 
-func (b *beside) open(ctx context.Context) (fault.Shell, error) {
+func (b *sidecar) open(ctx context.Context) (fault.Shell, error) {
 	shell, err := b.container.Shell(ctx)
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (b *beside) open(ctx context.Context) (fault.Shell, error) {
 }
 
 // renew follows a node that has been started again into its new network stack.
-func (b *beside) renew(ctx context.Context) error {
+func (b *sidecar) renew(ctx context.Context) error {
 	return b.stack.Renew(ctx, func() (fault.Shell, error) {
 		_ = b.shell.Close()
 		if err := b.container.Kill(ctx); err != nil {
@@ -83,7 +83,7 @@ func (b *beside) renew(ctx context.Context) error {
 	})
 }
 
-func (b *beside) remove(ctx context.Context) error {
+func (b *sidecar) remove(ctx context.Context) error {
 	if b.container == nil {
 		return nil
 	}

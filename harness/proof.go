@@ -150,7 +150,7 @@ func (e *Env) announced() {
 func (e *Env) reading() {
 	e.t.Helper()
 	e.announced()
-	e.mourn()
+	e.failIfBroken()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.proofs.lastHeal > e.proofs.lastWell || e.run != nil && !e.run.isOver() {

@@ -37,7 +37,7 @@ func newWire(t *testing.T, e *Env) wire {
 	t.Helper()
 	server, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	e.Closing(server.Close)
+	e.OnClose(server.Close)
 	go func() {
 		for {
 			c, err := server.Accept()
@@ -47,9 +47,9 @@ func newWire(t *testing.T, e *Env) wire {
 			go io.Copy(c, c)
 		}
 	}()
-	l, err := fault.NewLink(e.scene, "wire", "echo:7")
+	l, err := fault.NewLink(e.hooks, "wire", "echo:7")
 	require.NoError(t, err)
-	e.Closing(l.Close)
+	e.OnClose(l.Close)
 	require.NoError(t, l.Retarget(server.Addr().String()))
 	return wire{l, e.Client("caller", l), t, e}
 }
@@ -509,7 +509,7 @@ func TestBackgroundWorkIsOverBeforeAnythingIsClosed(t *testing.T) {
 	var closedFirst bool
 	offline(t, func(e *Env) {
 		asked := make(chan struct{})
-		e.Closing(func() error { closedFirst = !over.Load(); close(asked); return nil })
+		e.OnClose(func() error { closedFirst = !over.Load(); close(asked); return nil })
 		e.Go("workload", func(ctx context.Context) error {
 			defer over.Store(true)
 			<-ctx.Done()

@@ -29,7 +29,7 @@ func (e *Env) finish() {
 	if err := errors.Join(e.undeclared(), e.unfollowed()); err != nil && !e.t.Failed() {
 		e.fail(evidence.Broken, "%s", err)
 	}
-	e.troubled()
+	e.reportBackgroundErrors()
 	if e.record.Unprovable == "" {
 		e.judge()
 	}

@@ -13,7 +13,7 @@ import (
 // cannot needs what this machine has not.
 func cannot(e *Env) {
 	e.Step("a power cut")
-	e.Check(fmt.Errorf("mount: %w", unprovable.Here("a power cut", "the engine gives no loop devices")), "prepare the disk")
+	e.Require(fmt.Errorf("mount: %w", unprovable.Here("a power cut", "the engine gives no loop devices")), "prepare the disk")
 	proven(e)
 }
 

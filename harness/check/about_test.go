@@ -10,7 +10,7 @@ import (
 
 func TestAboutLeavesTheListOfHistoriesAlone(t *testing.T) {
 	client := func(name string) history.History { return history.History{{Client: name}} }
-	list := []history.Historian{client("a"), client("b")}
+	list := []history.Source{client("a"), client("b")}
 	assert.Equal(t, []string{"a", "c"}, about(client("c"), list[:1]...).clients)
 	assert.Equal(t, client("b"), list[1], "what the caller has behind those that were named")
 }

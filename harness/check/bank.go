@@ -22,7 +22,7 @@ type BankReport struct {
 	Last      int64 // what the last snapshot of all accounts adds up to, 0 if there is none
 	Wrong     []Snapshot
 
-	subject who
+	subject subject
 	trouble string
 }
 
@@ -32,7 +32,7 @@ type BankReport struct {
 // A snapshot is what a client reads in one transaction or one statement: the Read operations of the accounts, each a key, that the client
 // has in flight at once. It begins them all, asks, and ends them all. Their Values are balances, and 0 is one. Transfers need not be
 // recorded: whether they took effect or not, the total is the same.
-func Bank(reads history.Historian, total int64, accounts ...string) (r BankReport) {
+func Bank(reads history.Source, total int64, accounts ...string) (r BankReport) {
 	defer rescue(&r.trouble)
 	r = BankReport{Total: total, subject: about(reads)}
 	open := map[string]*snapshot{} // by client

@@ -108,7 +108,7 @@ func That(property string, ok bool, format string, args ...any) Result {
 
 // finding is how a checker words its result, whichever it will be.
 type finding struct {
-	subject    who
+	subject subject
 	property   string
 	violations int
 	checked    int

@@ -13,7 +13,7 @@ type CopiesReport struct {
 	OnlyFirst int // items that the first holds and the second lacks
 	OnlyOther int // items that the second holds and the first lacks
 
-	subject who
+	subject subject
 	doubt   string
 	trouble string // why the checker itself failed, if it did
 	differ  examples
@@ -23,7 +23,7 @@ type CopiesReport struct {
 // changed it: rows of their own, or registers. A register with one value here and another there makes two items, each of which only
 // one copy holds. A read of 0, which is what a read returns when it finds nothing, is no item. A copy of which nothing was read is
 // unknown, not empty.
-func Copies(first, other history.Historian) (r CopiesReport) {
+func Copies(first, other history.Source) (r CopiesReport) {
 	defer rescue(&r.trouble)
 	r = CopiesReport{subject: about(first, other)}
 	r.subject.name = cmp.Or(nameOf(first), "one copy") + ", " + cmp.Or(nameOf(other), "another")
@@ -40,7 +40,7 @@ func Copies(first, other history.Historian) (r CopiesReport) {
 }
 
 // returned gives the reads that returned something, if only that there is nothing.
-func returned(h history.Historian) history.History {
+func returned(h history.Source) history.History {
 	return h.History().Sorted().Filter(func(op history.Operation) bool { return op.Kind == history.Read && op.Outcome == history.OK })
 }
 

@@ -24,7 +24,7 @@ type CounterReport struct {
 	// Vaguest is the largest difference between the bounds of a read. The larger, the less was asked of it.
 	Vaguest int64
 
-	subject who
+	subject subject
 	trouble string
 }
 
@@ -34,7 +34,7 @@ type CounterReport struct {
 // negative. Here a Value of 0 is a count, and amounts need not be unique.
 //
 // Reads within their bounds are necessary for a linearizable counter, and not enough: two reads may contradict each other.
-func Counter(adds, reads history.Historian) (r CounterReport) {
+func Counter(adds, reads history.Source) (r CounterReport) {
 	defer rescue(&r.trouble)
 	r.subject = about(reads, adds)
 	in := reads.History().Sorted() // effects before causes, as in Delivery

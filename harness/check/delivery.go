@@ -23,7 +23,7 @@ type DeliveryReport struct {
 	// Inversions counts the messages that arrived, for the first time, after a message that the same client sent later to the same key.
 	Inversions int
 
-	subject who
+	subject subject
 	trouble string // why the checker itself failed, if it did
 
 	ordered                                  int // messages that arrived after another one of the same client and key
@@ -80,7 +80,7 @@ func stateOf(o history.Outcome) state {
 //
 // Order is that in which a client began its sendings, as on one connection; it means nothing for a client used by several goroutines at
 // once. What is still on its way counts as lost: compare when everything has settled.
-func Delivery(sent, received history.Historian) (r DeliveryReport) {
+func Delivery(sent, received history.Source) (r DeliveryReport) {
 	r.subject.name = nameOf(received)
 	defer rescue(&r.trouble)
 	// Of two histories that still grow, the effects must be taken before the causes, or else what is sent and received between the two

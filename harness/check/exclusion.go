@@ -20,7 +20,7 @@ type ExclusionReport struct {
 	Sections int
 	Overlaps []Overlap // by the start of the section that began later
 
-	subject who
+	subject subject
 	trouble string
 	holders int
 }
@@ -31,7 +31,7 @@ type ExclusionReport struct {
 //
 // An overlap of two sections of one client is its own affair. What overlaps is what the holders believe, which is not yet harm: a lease can
 // always be outlived by a holder that is paused, and a resource that checks tokens is safe all the same. See Fencing.
-func Exclusion(holds history.Historian) (r ExclusionReport) {
+func Exclusion(holds history.Source) (r ExclusionReport) {
 	defer rescue(&r.trouble)
 	r.subject = about(holds)
 	h := holds.History().Filter(func(op history.Operation) bool { return op.Kind == history.Hold && op.Outcome != history.Failed }).Sorted()
@@ -128,7 +128,7 @@ type FencingReport struct {
 	Tried    int          // writes, accepted or not, that began after one with a higher token had been accepted
 	Stale    []StaleWrite // of those, the ones that were accepted
 
-	subject who
+	subject subject
 	trouble string
 }
 
@@ -138,7 +138,7 @@ type FencingReport struct {
 // writes before that is accepted, and is none of Fencing's business.
 //
 // A write of unknown outcome may have been accepted at any time, or not at all: it neither is stale, nor makes another one stale.
-func Fencing(writes history.Historian) (r FencingReport) {
+func Fencing(writes history.Source) (r FencingReport) {
 	defer rescue(&r.trouble)
 	r.subject = about(writes)
 	h := writes.History().Of(history.Write).Sorted()

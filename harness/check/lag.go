@@ -86,10 +86,10 @@ func (r StalenessReport) Convergence(t time.Duration) time.Duration {
 }
 
 // Latency gives the median time that operations took until they were acknowledged, 0 if none was.
-func Latency(ops history.Historian) time.Duration { return median(latencies(ops)) }
+func Latency(ops history.Source) time.Duration { return median(latencies(ops)) }
 
 // Latencies gives the times that operations took until they were acknowledged, in seconds: a sample for package stat.
-func Latencies(ops history.Historian) []float64 {
+func Latencies(ops history.Source) []float64 {
 	var seconds []float64
 	for _, took := range latencies(ops) {
 		seconds = append(seconds, took.Seconds())
@@ -97,7 +97,7 @@ func Latencies(ops history.Historian) []float64 {
 	return seconds
 }
 
-func latencies(ops history.Historian) []time.Duration {
+func latencies(ops history.Source) []time.Duration {
 	var took []time.Duration
 	for _, op := range ops.History() {
 		if op.Outcome == history.OK {

@@ -22,7 +22,7 @@ type LeadersReport struct {
 	Terms        int // terms of which a leader was seen
 	Contested    []Contest
 
-	subject who
+	subject subject
 	trouble string
 }
 
@@ -31,7 +31,7 @@ type LeadersReport struct {
 //
 // At most one leader for each term is Raft's Election Safety (Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm",
 // 2014, figure 3). Two that lead at the same time, in different terms, do not violate it: the older one has yet to learn of the newer.
-func Leaders(seen history.Historian) (r LeadersReport) {
+func Leaders(seen history.Source) (r LeadersReport) {
 	defer rescue(&r.trouble)
 	r.subject = about(seen)
 	type term struct {

@@ -19,17 +19,17 @@ import (
 type LinearReport struct {
 	Operations int // the writes, compare-and-sets and reads that were judged
 	Registers  int
-	Illegal    []Inexplicable // the registers that were not linearizable, by key
-	Undecided  []string       // the keys of those for which the time limit came first
+	Illegal    []NotLinearizable // the registers that were not linearizable, by key
+	Undecided  []string          // the keys of those for which the time limit came first
 
-	subject who
+	subject subject
 	trouble string // why the checker itself failed, if it did
 	limit   time.Duration
 	byKey   map[string]register
 }
 
-// Inexplicable is a register that is not linearizable, and why.
-type Inexplicable struct {
+// NotLinearizable is a register that is not linearizable, and why.
+type NotLinearizable struct {
 	Key string
 	// Response is the first operation whose response no order explains: all that was answered before it can be explained. It is the last
 	// of Because where time ran out before the first was found.
@@ -50,7 +50,7 @@ type Inexplicable struct {
 // The search is porcupine's, whose time can grow exponentially with the number of operations that overlap: a few clients for each key,
 // and more keys rather than more clients, keep it to milliseconds. When limit has passed, what is not decided stays Undecided. That is
 // the one way in which the machine has a say.
-func Linearizability(ops history.Historian, limit time.Duration) (r LinearReport) {
+func Linearizability(ops history.Source, limit time.Duration) (r LinearReport) {
 	defer rescue(&r.trouble)
 	r = LinearReport{subject: about(ops), limit: limit, byKey: make(map[string]register)}
 	r.subject.registers = true
@@ -326,8 +326,8 @@ func (reg register) check(deadline time.Time) porcupine.CheckResult {
 // judgement is what was found out about one register.
 type judgement struct {
 	result  porcupine.CheckResult
-	why     Inexplicable // if it is illegal
-	known   register     // if it is illegal, cut off after the response that nothing explains
+	why     NotLinearizable // if it is illegal
+	known   register        // if it is illegal, cut off after the response that nothing explains
 	trouble string
 }
 

@@ -17,7 +17,7 @@ type OrderReport struct {
 	Inversions int64
 	Late       int // messages that arrived after at least one that was sent later
 
-	subject who
+	subject subject
 	trouble string
 	late    examples
 	sentAt  map[stranger]time.Duration
@@ -28,7 +28,7 @@ type OrderReport struct {
 //
 // It is about the first arrival at a consumer. A redelivery comes late by its nature, and does not count; where a consumer handles only
 // the second arrival of a message, the first is to be recorded as Failed. What nobody sent has no order.
-func Order(sent, received history.Historian) (r OrderReport) {
+func Order(sent, received history.Source) (r OrderReport) {
 	defer rescue(&r.trouble)
 	r = OrderReport{subject: about(received, sent), sentAt: make(map[stranger]time.Duration)}
 	in := received.History().Sorted() // effects before causes, as in Delivery

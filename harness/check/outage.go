@@ -37,7 +37,7 @@ type OutageReport struct {
 	// the start of the history) to the one after it (or the end of the history).
 	LongestGap time.Duration
 
-	subject   who
+	subject subject
 	trouble   string   // why the checker itself failed, if it did
 	resumed   int      // operations that began in the window and succeeded before its end
 	succeeded examples // of those
@@ -49,8 +49,8 @@ type OutageReport struct {
 //
 // The window's From must be a time at which the fault was in effect: an operation that began after From and slipped through before the
 // fault would be taken for the recovery.
-func Outage(ops history.Historian, w history.Window) (r OutageReport) {
-	r = OutageReport{Window: w, subject: who{name: nameOf(ops)}}
+func Outage(ops history.Source, w history.Window) (r OutageReport) {
+	r = OutageReport{Window: w, subject: subject{name: nameOf(ops)}}
 	defer rescue(&r.trouble)
 	h := ops.History().Sorted()
 	r.subject.met(h)

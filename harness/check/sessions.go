@@ -18,9 +18,9 @@ type Versions struct {
 
 const unplaced = -2
 
-// Told is the order in which the store itself has the values of each key, the oldest first: its log, its version numbers, a list to which
+// VersionOrder is the order in which the store itself has the values of each key, the oldest first: its log, its version numbers, a list to which
 // each write was appended. A value that is not in it, or twice, has no place.
-func Told(order map[string][]int64) Versions {
+func VersionOrder(order map[string][]int64) Versions {
 	v := Versions{places: make(map[string]map[int64]int, len(order))}
 	for key, values := range order {
 		v.place(key, values)
@@ -31,7 +31,7 @@ func Told(order map[string][]int64) Versions {
 // SoleWriters is the order in which writes were acknowledged, for those keys that one client alone has written, waiting for each write
 // before the next. A write of unknown outcome may take effect after later ones, and has no place. That the store keeps to that order is
 // taken for granted: where it does not, what breaks is monotonic writes, and may show as another guarantee's breach.
-func SoleWriters(writes history.Historian) Versions {
+func SoleWriters(writes history.Source) Versions {
 	v := Versions{places: map[string]map[int64]int{}, issued: true}
 	byKey := map[string]history.History{}
 	for _, op := range writes.History().Sorted() {
@@ -104,7 +104,7 @@ type SessionReport struct {
 	Reads    int // of sessions, that succeeded
 	Writes   int // of sessions, that may have taken effect
 
-	subject who
+	subject subject
 	trouble string
 	went    string // how a replica went back, if one did
 	tallies map[string]*guarantee
@@ -144,8 +144,8 @@ type guarantee struct {
 //
 // A write of unknown outcome asks for nothing, since it may not have happened yet; once a replica has shown it, it has happened, and what
 // came before it in its session is asked for. Values are unique for a key: one that several operations write asks for nothing either.
-func Sessions(sessions history.Historian, order Versions, replicas ...history.Historian) (r SessionReport) {
-	r = SessionReport{subject: who{name: nameOf(sessions), registers: true}, tallies: map[string]*guarantee{
+func Sessions(sessions history.Source, order Versions, replicas ...history.Source) (r SessionReport) {
+	r = SessionReport{subject: subject{name: nameOf(sessions), registers: true}, tallies: map[string]*guarantee{
 		readYourWrites: {}, monotonicReads: {}, monotonicWrites: {}, writesFollowReads: {},
 	}}
 	defer rescue(&r.trouble)

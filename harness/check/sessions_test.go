@@ -43,13 +43,13 @@ func (x sessionTrial) judge(h history.History) check.Result {
 		}
 		replicas[op.Client] = append(replicas[op.Client], op)
 	}
-	var shown []history.Historian
+	var shown []history.Source
 	for _, name := range names {
 		shown = append(shown, replicas[name])
 	}
 	order := check.SoleWriters(sessions)
 	if x.order != nil {
-		order = check.Told(x.order)
+		order = check.VersionOrder(x.order)
 	}
 	return guarantees[x.guarantee](check.Sessions(sessions, order, shown...))
 }
@@ -425,11 +425,11 @@ func (s *store) order() check.Versions {
 	for _, op := range s.log {
 		order[op.Key] = append(order[op.Key], op.Value)
 	}
-	return check.Told(order)
+	return check.VersionOrder(order)
 }
 
 func (s *store) judged(t *rapid.T) check.SessionReport {
-	var shown []history.Historian
+	var shown []history.Source
 	for _, r := range s.replicas {
 		shown = append(shown, shuffled(r, rapid.Uint64().Draw(t, "order")))
 	}

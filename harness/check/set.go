@@ -25,7 +25,7 @@ type SetReport struct {
 // that succeeded nobody looked, and the report tells nothing.
 //
 // It is Delivery for what stays where it was put. Look when everything has settled: what is added after the look counts as lost.
-func Set(adds, look history.Historian) (r SetReport) {
+func Set(adds, look history.Source) (r SetReport) {
 	defer rescue(&r.trouble)
 	found := look.History()
 	d := Delivery(adds, found)

@@ -33,7 +33,7 @@ type StalenessReport struct {
 	Stale      []StaleRead         // by the time of the read
 	Unexpected []history.Operation // reads of a value that nobody wrote, or whose writing surely failed, by time
 
-	subject who
+	subject subject
 	trouble string // why the checker itself failed, if it did
 
 	judged    int // reads that began after an acknowledged write of their key, and so could have been stale
@@ -51,8 +51,8 @@ type StalenessReport struct {
 // overwrote what, and of two writes that overlap neither surely overwrote the other. A write of unknown outcome makes no read stale, since
 // it may not have happened, and no read of its value is stale, since it may take effect at any time. A read of 0, which stands for
 // absence, returns what was there before any write. Reads that failed, or whose outcome is unknown, returned nothing and are left out.
-func Staleness(writes, reads history.Historian) (r StalenessReport) {
-	r.subject = who{name: nameOf(reads), registers: true}
+func Staleness(writes, reads history.Source) (r StalenessReport) {
+	r.subject = subject{name: nameOf(reads), registers: true}
 	defer rescue(&r.trouble)
 	// Effects before causes, as in Delivery: what is read has been written by the time that the writes are taken.
 	in := reads.History().Sorted()

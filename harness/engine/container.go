@@ -80,7 +80,7 @@ type Container struct {
 	ports     map[int]string        // container port → address on this machine; changes with every start, nil while it is killed
 	addresses map[string]netip.Addr // network's name → its own address there, as of the last start
 	ended     bool                  // it was over before its ports could be asked for
-	hand      *hand                 // nil where there is none
+	cgroup    *cgroup               // nil where there is none
 
 	kills atomic.Pointer[int64] // killsForMemory when its memory was limited, nil while it is not, or where nobody counts
 
@@ -269,7 +269,7 @@ func (c *Container) look(ctx context.Context) error {
 	defer c.mu.Unlock()
 	c.ports, c.addresses, c.ImageID = ports, addresses, inspect.Container.Image
 	c.ended = !inspect.Container.State.Running
-	c.hand = grasp(c.id, inspect.Container.State.Pid)
+	c.cgroup = cgroupOf(c.id, inspect.Container.State.Pid)
 	return nil
 }
 
@@ -330,7 +330,7 @@ func (c *Container) Kill(ctx context.Context) error {
 func (c *Container) Down() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ports, c.hand = nil, nil
+	c.ports, c.cgroup = nil, nil
 }
 
 // Pause freezes the container's processes (the cgroup freezer): connections stay open, nothing answers.

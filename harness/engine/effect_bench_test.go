@@ -96,7 +96,7 @@ func BenchmarkEffect(b *testing.B) {
 		require.NoError(b, c.Remove(context.Background()))
 		require.NoError(b, n.Remove(context.Background()))
 	})
-	if c.hand == nil {
+	if c.cgroup == nil {
 		b.Skip("this process may not write to the control groups of the engine's containers: there is only the engine's way")
 	}
 	for _, kind := range []struct {
@@ -134,9 +134,9 @@ func BenchmarkEffect(b *testing.B) {
 				var took []time.Duration
 				once := func() {
 					a := interview(b, c, kind.question, kind.lines)
-					held := c.hand
+					held := c.cgroup
 					if way == "by" {
-						c.hand = nil
+						c.cgroup = nil
 					}
 					start := time.Now()
 					require.NoError(b, kind.do(b.Context()))
@@ -151,7 +151,7 @@ func BenchmarkEffect(b *testing.B) {
 					took = append(took, max(0, felt.Sub(start)))
 					require.NoError(b, kind.undo(b.Context()))
 					if kind.name != "Kill" {
-						c.hand = held
+						c.cgroup = held
 					}
 				}
 				least := 100

@@ -103,10 +103,10 @@ func (c *Container) update(ctx context.Context, l limits) error {
 }
 
 // hold is the hand on the container, nil where there is none or it is down.
-func (c *Container) hold() *hand {
+func (c *Container) hold() *cgroup {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.hand
+	return c.cgroup
 }
 
 // OutOfMemory asks the engine whether the kernel has killed a process of the container for want of memory. It is for a container

@@ -18,8 +18,8 @@ func bothWays(t *testing.T, test func(t *testing.T, c *Container, start func()))
 			c := debian(t, e, n, Spec{Name: "debian"})
 			choose := func() {
 				if way == "by the engine" {
-					c.hand = nil
-				} else if c.hand == nil {
+					c.cgroup = nil
+				} else if c.cgroup == nil {
 					t.Skip("this process may not write to the control groups of the engine's containers")
 				}
 			}
@@ -129,7 +129,7 @@ func TestLimitBelowWhatIsHeld(t *testing.T) {
 func TestFrozenPastTheEngine(t *testing.T) {
 	e, n, ref := world(t)
 	c := run(t, e, n, Spec{Name: "server", Image: ref, Ports: []int{8474}})
-	if c.hand == nil {
+	if c.cgroup == nil {
 		t.Skip("this process may not write to the control groups of the engine's containers")
 	}
 	eventually(t, "the server answers", func() bool { return answers(c) })
@@ -146,9 +146,9 @@ func TestNoHandOnAnother(t *testing.T) {
 	e, n, ref := world(t)
 	c := run(t, e, n, Spec{Name: "server", Image: ref})
 	other := run(t, e, n, Spec{Name: "other", Image: ref})
-	require.Nil(t, grasp(c.id, e.inspect(t, other).Container.State.Pid), "the process is another container's")
-	require.Nil(t, grasp(c.id, 1))
-	require.Nil(t, grasp(c.id, 0))
+	require.Nil(t, cgroupOf(c.id, e.inspect(t, other).Container.State.Pid), "the process is another container's")
+	require.Nil(t, cgroupOf(c.id, 1))
+	require.Nil(t, cgroupOf(c.id, 0))
 	require.NoError(t, c.Kill(t.Context()))
-	require.Nil(t, c.hand)
+	require.Nil(t, c.cgroup)
 }

@@ -106,10 +106,10 @@ func (c *customer) open() (ids []int64) {
 // Ledger is what the shop has charged the customer for, asked past the link and recorded as deliveries.
 func (c *customer) Ledger() *history.Client {
 	answer, err := c.browser.Do(c.request(http.MethodGet, c.shop.Direct(), ""))
-	c.env.Check(err, "ask for the ledger of %s", c.Name())
+	c.env.Require(err, "ask for the ledger of %s", c.Name())
 	defer answer.Body.Close()
 	var ids []int64
-	c.env.Check(json.NewDecoder(answer.Body).Decode(&ids), "read the ledger of %s", c.Name())
+	c.env.Require(json.NewDecoder(answer.Body).Decode(&ids), "read the ledger of %s", c.Name())
 	// A ledger only grows: what it told before comes first, and has been recorded.
 	for _, id := range ids[len(c.charged.History()):] {
 		c.charged.Event(history.Deliver, "orders", id, 0)
@@ -120,6 +120,6 @@ func (c *customer) Ledger() *history.Client {
 func (c *customer) request(method string, over *harness.Link, query string) *http.Request {
 	url := fmt.Sprintf("http://%s/orders?customer=%s%s", over.Address(), c.Name(), query)
 	r, err := http.NewRequestWithContext(c.env.Context(), method, url, nil)
-	c.env.Check(err, "ask for %s", url)
+	c.env.Require(err, "ask for %s", url)
 	return r
 }

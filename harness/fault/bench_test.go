@@ -38,7 +38,7 @@ func quantile(all []time.Duration, q float64) time.Duration {
 func BenchmarkLinkRoundTrip(b *testing.B) {
 	const budget, least = 1.2, 3000
 	to := echo(b)
-	l := inProcess(b, newScene().Scene, "orders", to)
+	l := inProcess(b, newHooks().Hooks, "orders", to)
 	bare := toxiproxy.NewProxy(api, "bare", "127.0.0.1:0", to)
 	require.NoError(b, bare.Start())
 	b.Cleanup(bare.Stop)

@@ -20,7 +20,7 @@ type Drive interface {
 type Disk struct {
 	Name string
 
-	scene *Scene
+	hooks *Hooks
 	drive Drive
 
 	mu         sync.Mutex
@@ -50,9 +50,12 @@ func (d *Disk) Slow(every time.Duration) *Fault {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if every <= 0 || every > time.Second {
-		d.scene.Fatal(fmt.Errorf("slow disk on %s: one access every %v: it takes more than 0 and at most 1s", d.Name, every))
+		d.hooks.Fatal(fmt.Errorf("slow disk on %s: one access every %v: it takes more than 0 and at most 1s", d.Name, every))
 	}
 	f := &Fault{Kind: "slow disk", Target: d.Name, Detail: every.String() + " an access", Undo: "heal", Delay: every}
+	if d.hooks.halved(f) {
+		every /= 2
+	}
 	return d.begin(&d.slow, f,
 		func(ctx context.Context) error { return d.drive.Slow(ctx, every) },
 		func(ctx context.Context) error { return d.drive.Slow(ctx, 0) })
@@ -60,8 +63,8 @@ func (d *Disk) Slow(every time.Duration) *Fault {
 
 func (d *Disk) begin(last **Fault, f *Fault, do, undo func(context.Context) error) *Fault {
 	if *last != nil && !(*last).isHealed() {
-		d.scene.Fatal(fmt.Errorf("inject %s: there is one already; heal that first", f))
+		d.hooks.Fatal(fmt.Errorf("inject %s: there is one already; heal that first", f))
 	}
-	*last = d.scene.inject(f, limited(do), limited(undo))
+	*last = d.hooks.inject(f, limited(do), limited(undo))
 	return *last
 }

@@ -38,7 +38,7 @@ var api = toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 
 // NewLink returns a link for clients in this process, with a Toxiproxy of its own embedded in it: no container, and refusals
 // and resets as the kernel makes them. It leads Nowhere until Retarget.
-func NewLink(scene *Scene, name, to string) (*Link, error) {
+func NewLink(hooks *Hooks, name, to string) (*Link, error) {
 	port, err := ports.take()
 	if err != nil {
 		return nil, fmt.Errorf("find a port for link %s: %w", name, err)
@@ -47,7 +47,7 @@ func NewLink(scene *Scene, name, to string) (*Link, error) {
 	if err := e.renew(); err != nil {
 		return nil, err
 	}
-	return &Link{Name: name, To: to, scene: scene, address: e.listen, proxy: e}, nil
+	return &Link{Name: name, To: to, hooks: hooks, address: e.listen, proxy: e}, nil
 }
 
 // generation is the connections that live and end together, and their streams.

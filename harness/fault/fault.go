@@ -14,10 +14,11 @@ import (
 	"assay/harness/history"
 )
 
-// Scene is where faults happen: the clock of the test, and who wants to know.
-type Scene struct {
+// Hooks is where faults happen: the clock of the test, and who wants to know.
+type Hooks struct {
 	Now       func() time.Duration // monotonic, since the test's epoch
 	Sabotaged bool                 // injections do nothing: the test of the tests
+	Halved    bool                 // injections do half of what they say, where that has a size: its other mode
 	Injected  func(*Fault)
 	Healed    func(*Fault)
 	Fatal     func(error) // ends the test; it does not return
@@ -30,8 +31,9 @@ type Fault struct {
 	Detail string        // e.g. "client to server", "500ms server to client"
 	Undo   string        // what undoes it: "heal", "restart", "resume"
 	Delay  time.Duration // how much it delays, each way that it delays; 0 for other kinds
+	Halved bool          // sabotage has made it half of what it says
 
-	scene   *Scene
+	hooks   *Hooks
 	undo    func() error
 	packets func() (int, error) // of packets' faults
 
@@ -81,14 +83,14 @@ func (f *Fault) Heal() error {
 		f.mu.Unlock()
 		return nil
 	}
-	ending := f.scene.Now()
+	ending := f.hooks.Now()
 	if err := f.undo(); err != nil {
 		f.mu.Unlock()
 		return fmt.Errorf("%s of %s: %w", f.Undo, f, err)
 	}
-	f.healed, f.ending, f.to = true, ending, f.scene.Now()
+	f.healed, f.ending, f.to = true, ending, f.hooks.Now()
 	f.mu.Unlock()
-	f.scene.Healed(f)
+	f.hooks.Healed(f)
 	return nil
 }
 
@@ -100,7 +102,7 @@ func (f *Fault) Packets() int {
 	}
 	n, err := f.packets()
 	if err != nil {
-		f.scene.Fatal(fmt.Errorf("count the packets of %s: %w", f, err))
+		f.hooks.Fatal(fmt.Errorf("count the packets of %s: %w", f, err))
 	}
 	return n
 }
@@ -113,16 +115,22 @@ func (f *Fault) isHealed() bool {
 
 // inject starts the fault. Its window begins before the injection, at the first moment at which it could be felt. Under
 // sabotage neither it nor its undo does anything, and nobody can tell but by its effect.
-func (s *Scene) inject(f *Fault, do, undo func() error) *Fault {
-	if s.Sabotaged {
+func (h *Hooks) inject(f *Fault, do, undo func() error) *Fault {
+	if h.Sabotaged {
 		nothing := func() error { return nil }
 		do, undo = nothing, nothing
 	}
-	f.scene, f.undo, f.from = s, undo, s.Now()
+	f.hooks, f.undo, f.from = h, undo, h.Now()
 	if err := do(); err != nil {
-		s.Fatal(fmt.Errorf("inject %s: %w", f, err))
+		h.Fatal(fmt.Errorf("inject %s: %w", f, err))
 	}
-	f.first = s.Now()
-	s.Injected(f)
+	f.first = h.Now()
+	h.Injected(f)
 	return f
+}
+
+// halved tells, for a fault that has a size, whether sabotage leaves it half of that. The fault keeps the size that it was asked for.
+func (h *Hooks) halved(f *Fault) bool {
+	f.Halved = h.Halved
+	return h.Halved
 }

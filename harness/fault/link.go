@@ -36,7 +36,7 @@ type Link struct {
 	Name string
 	To   string // the server, as node:port
 
-	scene   *Scene
+	hooks   *Hooks
 	address string
 	proxy   proxy
 	serial  atomic.Int64
@@ -51,7 +51,10 @@ func (l *Link) Address() string { return l.address }
 func (l *Link) Delay(dir Direction, d time.Duration) *Fault {
 	f := &Fault{Kind: "delay", Target: l.Name, Detail: fmt.Sprintf("%v %v", d, dir), Undo: "heal", Delay: d}
 	if d < time.Millisecond || d%time.Millisecond != 0 {
-		l.scene.Fatal(fmt.Errorf("inject %s: a delay is a whole number of milliseconds, at least one", f))
+		l.hooks.Fatal(fmt.Errorf("inject %s: a delay is a whole number of milliseconds, at least one", f))
+	}
+	if l.hooks.halved(f) {
+		d /= 2
 	}
 	return l.inject(f, dir, effect{kind: delays, delay: d})
 }
@@ -60,7 +63,10 @@ func (l *Link) Delay(dir Direction, d time.Duration) *Fault {
 func (l *Link) Throttle(dir Direction, bytesPerSecond int) *Fault {
 	f := &Fault{Kind: "throttle", Target: l.Name, Detail: fmt.Sprintf("%d B/s %v", bytesPerSecond, dir), Undo: "heal"}
 	if bytesPerSecond < 1000 || bytesPerSecond%1000 != 0 {
-		l.scene.Fatal(fmt.Errorf("inject %s: a rate is a whole number of kilobytes (1000 bytes) a second, at least one", f))
+		l.hooks.Fatal(fmt.Errorf("inject %s: a rate is a whole number of kilobytes (1000 bytes) a second, at least one", f))
+	}
+	if l.hooks.halved(f) {
+		bytesPerSecond *= 2
 	}
 	return l.inject(f, dir, effect{kind: throttles, rate: bytesPerSecond / 1000})
 }
@@ -86,7 +92,7 @@ func (l *Link) Reset() *Fault {
 // cut that nobody is told of, use Drop.
 func (l *Link) Sever() *Fault {
 	f := &Fault{Kind: "sever", Target: l.Name, Undo: "heal"}
-	return l.scene.inject(f, l.proxy.sever, l.proxy.rejoin)
+	return l.hooks.inject(f, l.proxy.sever, l.proxy.rejoin)
 }
 
 // Retarget tells the link where its server is now, or that it is Nowhere. Connections are closed; faults stay.
@@ -103,7 +109,7 @@ func (l *Link) Close() error { return l.proxy.close() }
 // inject has the effect on each way that the direction covers.
 func (l *Link) inject(f *Fault, dir Direction, e effect) *Fault {
 	if dir&^Both != 0 || dir == 0 {
-		l.scene.Fatal(fmt.Errorf("inject %s: there is no such direction", f))
+		l.hooks.Fatal(fmt.Errorf("inject %s: there is no such direction", f))
 	}
 	e.id = l.serial.Add(1)
 	var effects []effect
@@ -112,7 +118,7 @@ func (l *Link) inject(f *Fault, dir Direction, e effect) *Fault {
 			effects = append(effects, e)
 		}
 	}
-	return l.scene.inject(f,
+	return l.hooks.inject(f,
 		func() error { return l.proxy.add(effects) },
 		func() error { return l.proxy.remove(effects) })
 }

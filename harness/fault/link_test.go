@@ -454,8 +454,8 @@ func TestRetargetKeepsAddressAndFaults(t *testing.T) {
 }
 
 func TestLinkToNowhereRefuses(t *testing.T) {
-	st, s := newScene(), serve(t)
-	l, err := NewLink(st.Scene, "orders", "server:1")
+	st, s := newHooks(), serve(t)
+	l, err := NewLink(st.Hooks, "orders", "server:1")
 	require.NoError(t, err)
 	defer l.Close()
 	refuses := func() {
@@ -673,10 +673,10 @@ func unlessItStalls(inject func(*Link) *Fault, l *Link) (f *Fault) {
 func TestCloseLeavesNothingRunning(t *testing.T) {
 	// Goroutines inherit the label, also those that Toxiproxy starts.
 	pprof.Do(t.Context(), pprof.Labels("of", t.Name()), func(context.Context) {
-		st := newScene()
+		st := newHooks()
 		for _, inject := range append(every, func(l *Link) *Fault { return l.Delay(Both, time.Millisecond) }) {
 			s := serve(t)
-			l, err := NewLink(st.Scene, "orders", "server:1")
+			l, err := NewLink(st.Hooks, "orders", "server:1")
 			require.NoError(t, err)
 			require.NoError(t, l.Retarget(s.address()))
 			var busy sync.WaitGroup

@@ -24,7 +24,7 @@ type Mesh struct {
 	Name    string
 	Members []string
 
-	scene *Scene
+	hooks *Hooks
 	ports map[string]string
 	links map[path]*Link
 	probe *remote
@@ -43,14 +43,14 @@ func (p path) String() string { return p.from + " → " + p.to }
 // NewMesh returns the links between the members. The members call each other by their names, and find in the place of each
 // other the proxies. These find a member itself at the host that real tells, and listen at their own address where that member
 // looks for its peers, which at tells as soon as Toxiproxy runs.
-func (ps *Proxies) NewMesh(scene *Scene, name string, members []string, real func(member string) string, at func(member string) (string, error)) *Mesh {
-	m := &Mesh{Name: name, Members: members, scene: scene, ports: map[string]string{}, links: map[path]*Link{}, cuts: map[*Fault][]path{}, at: at}
+func (ps *Proxies) NewMesh(hooks *Hooks, name string, members []string, real func(member string) string, at func(member string) (string, error)) *Mesh {
+	m := &Mesh{Name: name, Members: members, hooks: hooks, ports: map[string]string{}, links: map[path]*Link{}, cuts: map[*Fault][]path{}, at: at}
 	for i, member := range members {
 		m.ports[member] = strconv.Itoa(firstPort + i)
 	}
 	for _, p := range m.paths() {
 		m.links[p] = &Link{
-			Name: fmt.Sprintf("%s %s", name, p), To: p.to + ":" + m.ports[p.to], scene: scene, address: m.Address(p.to),
+			Name: fmt.Sprintf("%s %s", name, p), To: p.to + ":" + m.ports[p.to], hooks: hooks, address: m.Address(p.to),
 			proxy: ps.proxy(p.from+"-to-"+p.to, net.JoinHostPort(real(p.to), m.ports[p.to]), func() (string, error) { return m.proxyOf(p) }),
 		}
 	}
@@ -101,7 +101,7 @@ func (m *Mesh) Listen(member string) string { return net.JoinHostPort("0.0.0.0",
 func (m *Mesh) Link(from, to string) *Link {
 	l := m.links[path{from, to}]
 	if l == nil {
-		m.scene.Fatal(fmt.Errorf("mesh %s has no link from %q to %q: its members are %q", m.Name, from, to, m.Members))
+		m.hooks.Fatal(fmt.Errorf("mesh %s has no link from %q to %q: its members are %q", m.Name, from, to, m.Members))
 	}
 	return l
 }
@@ -193,10 +193,10 @@ func (m *Mesh) lose(kind, detail string, named [][]string, lost []path) *Fault {
 func (m *Mesh) inject(kind, detail string, named [][]string, lost, on []path, do, undo func(*Link) error) *Fault {
 	f := &Fault{Kind: kind, Target: m.Name, Detail: detail, Undo: "heal"}
 	if err := m.valid(named, lost); err != nil {
-		m.scene.Fatal(fmt.Errorf("inject %s: %w", f, err))
+		m.hooks.Fatal(fmt.Errorf("inject %s: %w", f, err))
 	}
 	var done []*Link
-	m.scene.inject(f, func() (err error) {
+	m.hooks.inject(f, func() (err error) {
 		var all []*Link
 		for _, p := range on {
 			all = append(all, m.links[p])

@@ -27,12 +27,12 @@ type meshed struct {
 
 func newMesh(t testing.TB, members ...string) *meshed {
 	t.Helper()
-	st, n := newScene(), nextMesh.Add(1)
+	st, n := newHooks(), nextMesh.Add(1)
 	host := func(kind int, member string) string {
 		return fmt.Sprintf("127.%d.%d.%d", 100+kind, n, slices.Index(members, member)+1)
 	}
 	ps := NewProxies("links")
-	m := ps.NewMesh(st.Scene, "cluster", members,
+	m := ps.NewMesh(st.Hooks, "cluster", members,
 		func(member string) string { return host(1, member) },
 		func(member string) (string, error) { return host(2, member), nil })
 	servers := map[string]*backend{}
@@ -286,8 +286,8 @@ func TestProbeOfAMeshTravelsAsTheMemberDoes(t *testing.T) {
 }
 
 func TestMeshThatIsGoneEndsTheTest(t *testing.T) {
-	st, ps := newScene(), NewProxies("links")
-	m := ps.NewMesh(st.Scene, "cluster", []string{"n1", "n2"}, func(string) string { return "127.0.0.1" }, func(string) (string, error) { return "127.0.0.1", nil })
+	st, ps := newHooks(), NewProxies("links")
+	m := ps.NewMesh(st.Hooks, "cluster", []string{"n1", "n2"}, func(string) string { return "127.0.0.1" }, func(string) (string, error) { return "127.0.0.1", nil })
 	assert.Equal(t, "n2:20002", m.Address("n2"))
 	assert.Equal(t, "0.0.0.0:20002", m.Listen("n2"))
 	ps.Started("", fmt.Errorf("links was not ready within 1m0s"))

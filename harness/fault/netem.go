@@ -33,13 +33,13 @@ func (p *Packets) Duplicate(probability float64) *Fault {
 // queue has the packets that the server sends from the port go through netem, set up as told, which holds none longer than d.
 func (p *Packets) queue(f *Fault, what string, d time.Duration, as string) *Fault {
 	if d < time.Microsecond || d%time.Microsecond != 0 {
-		p.stack.scene.Fatal(fmt.Errorf("inject %s: a delay is a whole number of microseconds, at least one", f))
+		p.stack.hooks.Fatal(fmt.Errorf("inject %s: a delay is a whole number of microseconds, at least one", f))
 	}
 	p.stack.mu.Lock()
 	for _, l := range p.stack.force {
 		if _, ok := l.act.(*netem); ok {
 			p.stack.mu.Unlock()
-			p.stack.scene.Fatal(fmt.Errorf("inject %s: there is a delay, reorder or duplicate in force on %s already; heal that first", f, p.stack.node))
+			p.stack.hooks.Fatal(fmt.Errorf("inject %s: there is a delay, reorder or duplicate in force on %s already; heal that first", f, p.stack.node))
 		}
 	}
 	p.stack.mu.Unlock()

@@ -43,7 +43,7 @@ const machineLimit = 30 * time.Second
 type Node struct {
 	Name string
 
-	scene   *Scene
+	hooks   *Hooks
 	machine Machine
 	disk    *Disk
 
@@ -51,9 +51,9 @@ type Node struct {
 	last map[string]*Fault // the latest of each sort; a kill, a power cut and a pause are of one
 }
 
-// NewNode returns the node of that name in the scene, and what does to its disk what is done to it.
-func NewNode(scene *Scene, name string, m Machine, d Drive) *Node {
-	return &Node{Name: name, scene: scene, machine: m, disk: &Disk{Name: name, scene: scene, drive: d}, last: map[string]*Fault{}}
+// NewNode returns the node of that name in the hooks, and what does to its disk what is done to it.
+func NewNode(hooks *Hooks, name string, m Machine, d Drive) *Node {
+	return &Node{Name: name, hooks: hooks, machine: m, disk: &Disk{Name: name, hooks: hooks, drive: d}, last: map[string]*Fault{}}
 }
 
 // Disk is what the node keeps its data on.
@@ -108,7 +108,10 @@ func (n *Node) Starve(processors float64) *Fault {
 	f := &Fault{Kind: "starve", Detail: fmt.Sprintf("to %v processors", processors), Undo: "heal"}
 	if !(processors >= least && processors <= 1<<10) { // not a number neither
 		f.Target = n.Name
-		n.scene.Fatal(fmt.Errorf("inject %s: leave it at least %v processors", f, least))
+		n.hooks.Fatal(fmt.Errorf("inject %s: leave it at least %v processors", f, least))
+	}
+	if n.hooks.halved(f) {
+		processors *= 2
 	}
 	period := starvingPeriod
 	if float64(period)*processors < float64(leastQuota) {
@@ -160,7 +163,7 @@ func (n *Node) Restart() {
 		return
 	}
 	if err := limited(n.machine.Start)(); err != nil {
-		n.scene.Fatal(fmt.Errorf("restart of %s: %w", n.Name, err))
+		n.hooks.Fatal(fmt.Errorf("restart of %s: %w", n.Name, err))
 	}
 }
 
@@ -176,14 +179,14 @@ func (n *Node) fault(sort string, f *Fault, do, undoing func(context.Context) er
 	f.Target = n.Name
 	if last := n.last[sort]; last != nil && !last.isHealed() {
 		if sort == down {
-			n.scene.Fatal(fmt.Errorf("inject %s: the node is down already (%s); heal that first", f, last.Kind))
+			n.hooks.Fatal(fmt.Errorf("inject %s: the node is down already (%s); heal that first", f, last.Kind))
 		}
-		n.scene.Fatal(fmt.Errorf("inject %s: there is already %s; heal that first", f, last))
+		n.hooks.Fatal(fmt.Errorf("inject %s: there is already %s; heal that first", f, last))
 	}
 	if sort == down && n.machine.Ended() {
-		n.scene.Fatal(fmt.Errorf("inject %s: the node is down already (it has ended by itself); Restart it first", f))
+		n.hooks.Fatal(fmt.Errorf("inject %s: the node is down already (it has ended by itself); Restart it first", f))
 	}
-	n.last[sort] = n.scene.inject(f, limited(do), limited(undoing))
+	n.last[sort] = n.hooks.inject(f, limited(do), limited(undoing))
 	return f
 }
 
@@ -192,10 +195,10 @@ func (n *Node) heal(kinds ...string) {
 	f := n.last[down]
 	n.mu.Unlock()
 	if f == nil || !slices.Contains(kinds, f.Kind) || f.isHealed() {
-		n.scene.Fatal(fmt.Errorf("%s is not down by a %s, so there is nothing to undo", n.Name, strings.Join(kinds, " or a ")))
+		n.hooks.Fatal(fmt.Errorf("%s is not down by a %s, so there is nothing to undo", n.Name, strings.Join(kinds, " or a ")))
 	}
 	if err := f.Heal(); err != nil {
-		n.scene.Fatal(err)
+		n.hooks.Fatal(err)
 	}
 }
 

@@ -51,8 +51,8 @@ func (p *puppet) Clock(ctx context.Context, ahead time.Duration) error {
 func (p *puppet) Ended() bool { return p.ended }
 
 func TestNodeIsKilledAndFrozenAndComesBack(t *testing.T) {
-	st, m := newScene(), &puppet{}
-	n := NewNode(st.Scene, "primary", m, m)
+	st, m := newHooks(), &puppet{}
+	n := NewNode(st.Hooks, "primary", m, m)
 	kill := n.Kill()
 	assert.Equal(t, "kill on primary", kill.String())
 	assert.Equal(t, "restart", kill.Undo)
@@ -71,8 +71,8 @@ func TestNodeIsKilledAndFrozenAndComesBack(t *testing.T) {
 }
 
 func TestNodeLosesItsPowerAndComesBack(t *testing.T) {
-	st, m := newScene(), &puppet{}
-	n := NewNode(st.Scene, "primary", m, m)
+	st, m := newHooks(), &puppet{}
+	n := NewNode(st.Hooks, "primary", m, m)
 	cut := n.PowerCut()
 	assert.Equal(t, "power cut on primary", cut.String())
 	assert.Equal(t, "restart", cut.Undo)
@@ -84,8 +84,8 @@ func TestNodeLosesItsPowerAndComesBack(t *testing.T) {
 }
 
 func TestDiskIsFullAndSlowAndWellAgain(t *testing.T) {
-	st, m := newScene(), &puppet{}
-	d := NewNode(st.Scene, "primary", m, m).Disk()
+	st, m := newHooks(), &puppet{}
+	d := NewNode(st.Hooks, "primary", m, m).Disk()
 	full, slow := d.Fill(), d.Slow(20*time.Millisecond)
 	assert.Equal(t, "full disk on primary", full.String())
 	assert.Equal(t, "slow disk 20ms an access on primary", slow.String())
@@ -103,7 +103,7 @@ func TestDiskIsFullAndSlowAndWellAgain(t *testing.T) {
 
 func TestNodeThatIsDownCannotBeTakenDown(t *testing.T) {
 	m := &puppet{}
-	n := NewNode(newScene().Scene, "primary", m, m)
+	n := NewNode(newHooks().Hooks, "primary", m, m)
 	n.Kill()
 	assert.EqualError(t, fatal(t, func() { n.Kill() }), "inject kill on primary: the node is down already (kill); heal that first")
 	assert.EqualError(t, fatal(t, func() { n.Pause() }), "inject pause on primary: the node is down already (kill); heal that first")
@@ -114,8 +114,8 @@ func TestNodeThatIsDownCannotBeTakenDown(t *testing.T) {
 }
 
 func TestNodeTellsWhatTheEngineSays(t *testing.T) {
-	st, m := newScene(), &puppet{err: errors.New("no such container")}
-	n := NewNode(st.Scene, "primary", m, m)
+	st, m := newHooks(), &puppet{err: errors.New("no such container")}
+	n := NewNode(st.Hooks, "primary", m, m)
 	assert.EqualError(t, fatal(t, func() { n.Kill() }), "inject kill on primary: no such container")
 	assert.Empty(t, st.injected)
 	m.err = nil
@@ -130,9 +130,9 @@ func TestNodeTellsWhatTheEngineSays(t *testing.T) {
 }
 
 func TestSabotagedNodeIsLeftAlone(t *testing.T) {
-	st, m := newScene(), &puppet{}
+	st, m := newHooks(), &puppet{}
 	st.Sabotaged = true
-	n := NewNode(st.Scene, "primary", m, m)
+	n := NewNode(st.Hooks, "primary", m, m)
 	n.Kill()
 	assert.Error(t, fatal(t, func() { n.Pause() }), "what cannot be injected cannot be sabotaged")
 	n.Restart()
@@ -152,8 +152,8 @@ func TestSabotagedNodeIsLeftAlone(t *testing.T) {
 }
 
 func TestNodeIsStarvedSqueezedAndSkewedBesideAKill(t *testing.T) {
-	st, m := newScene(), &puppet{}
-	n := NewNode(st.Scene, "cache", m, m)
+	st, m := newHooks(), &puppet{}
+	n := NewNode(st.Hooks, "cache", m, m)
 	starved, squeezed, skewed := n.Starve(0.25), n.Squeeze(24<<20), n.Skew(-2*time.Second)
 	assert.Equal(t, "starve to 0.25 processors on cache", starved.String())
 	assert.Equal(t, 7500*time.Microsecond, starved.Delay, "the longest that it stands still")
@@ -177,20 +177,20 @@ func TestNodeIsStarvedSqueezedAndSkewedBesideAKill(t *testing.T) {
 func TestStarvingStaysWithinWhatTheKernelTakes(t *testing.T) {
 	for processors, want := range map[float64]string{0.1: "1ms in 10ms", 0.05: "1ms in 20ms", 0.003: "1ms in 333.333ms", 0.001: "1ms in 1s", 2: "20ms in 10ms"} {
 		m := &puppet{}
-		NewNode(newScene().Scene, "cache", m, m).Starve(processors)
+		NewNode(newHooks().Hooks, "cache", m, m).Starve(processors)
 		assert.Equal(t, []string{want}, m.done)
 	}
 	for _, none := range []float64{0, -1, 0.0009, math.NaN(), math.Inf(1)} {
 		m := &puppet{}
-		n := NewNode(newScene().Scene, "cache", m, m)
+		n := NewNode(newHooks().Hooks, "cache", m, m)
 		assert.ErrorContains(t, fatal(t, func() { n.Starve(none) }), "processors on cache: leave it at least 0.001 processors")
 		assert.Empty(t, m.done)
 	}
 }
 
 func TestNodeThatASqueezeHasEndedIsRestarted(t *testing.T) {
-	st, m := newScene(), &puppet{}
-	n := NewNode(st.Scene, "cache", m, m)
+	st, m := newHooks(), &puppet{}
+	n := NewNode(st.Hooks, "cache", m, m)
 	squeezed := n.Squeeze(24 << 20)
 	m.ended = true
 	const down = "the node is down already (it has ended by itself); Restart it first"

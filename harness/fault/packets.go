@@ -25,7 +25,7 @@ const shellLimit = 30 * time.Second
 // processes: a node that is started again has another one.
 type Stack struct {
 	node  string
-	scene *Scene
+	hooks *Hooks
 
 	ready chan struct{} // closed when shell or err is set
 	err   error
@@ -50,8 +50,8 @@ type act interface {
 }
 
 // NewStack returns the network stack of the node of that name. Its shell may come later (Started).
-func NewStack(scene *Scene, node string) *Stack {
-	return &Stack{node: node, scene: scene, ready: make(chan struct{})}
+func NewStack(hooks *Hooks, node string) *Stack {
+	return &Stack{node: node, hooks: hooks, ready: make(chan struct{})}
 }
 
 // Started tells what runs scripts in the stack, or why there is nothing.
@@ -115,6 +115,9 @@ type Packets struct {
 func (p *Packets) Lose(dir Direction, probability float64) *Fault {
 	f := p.fault("lose", fmt.Sprintf("%s of packets %v", percent(probability), dir))
 	p.likely(f, probability)
+	if p.stack.hooks.halved(f) {
+		probability /= 2
+	}
 	return p.inject(f, dir, lose("-m statistic --mode random --probability "+decimal(probability)))
 }
 
@@ -123,7 +126,10 @@ func (p *Packets) Lose(dir Direction, probability float64) *Fault {
 func (p *Packets) LoseEvery(dir Direction, n int) *Fault {
 	f := p.fault("lose", fmt.Sprintf("one packet in %d %v", n, dir))
 	if n < 2 {
-		p.stack.scene.Fatal(fmt.Errorf("inject %s: say every second packet, or a higher number", f))
+		p.stack.hooks.Fatal(fmt.Errorf("inject %s: say every second packet, or a higher number", f))
+	}
+	if p.stack.hooks.halved(f) {
+		n *= 2
 	}
 	return p.inject(f, dir, lose(fmt.Sprintf("-m statistic --mode nth --every %d --packet %d", n, n-1)))
 }
@@ -173,14 +179,14 @@ func (p *Packets) fault(kind, detail string) *Fault {
 
 func (p *Packets) likely(f *Fault, probability float64) {
 	if !(probability > 0 && probability <= 1) {
-		p.stack.scene.Fatal(fmt.Errorf("inject %s: a probability is above 0 and at most 1", f))
+		p.stack.hooks.Fatal(fmt.Errorf("inject %s: a probability is above 0 and at most 1", f))
 	}
 }
 
 // inject has a rule of iptables meet the packets in the direction.
 func (p *Packets) inject(f *Fault, dir Direction, does func(chain string) []string) *Fault {
 	if dir&^Both != 0 || dir == 0 {
-		p.stack.scene.Fatal(fmt.Errorf("inject %s: there is no such direction", f))
+		p.stack.hooks.Fatal(fmt.Errorf("inject %s: there is no such direction", f))
 	}
 	protocols := []string{"tcp", "udp"}
 	if f.Kind == "reset" {
@@ -211,7 +217,7 @@ func (s *Stack) inject(f *Fault, a act) *Fault {
 	<-s.ready // before the fault's window begins
 	l := &lasting{act: a}
 	f.packets = func() (int, error) { return s.count(l) }
-	return s.scene.inject(f, func() error { return s.put(l) }, func() error { return s.remove(l) })
+	return s.hooks.inject(f, func() error { return s.put(l) }, func() error { return s.remove(l) })
 }
 
 // do calls the shell once it is there, one call at a time.

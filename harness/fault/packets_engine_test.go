@@ -15,7 +15,7 @@ import (
 )
 
 // stack returns the network stack of a container in which nothing listens: datagrams to it are met, or not, all the same.
-func stack(t testing.TB, s *Scene) *Stack {
+func stack(t testing.TB, s *Hooks) *Stack {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("-short leaves out what needs containers")
@@ -59,7 +59,7 @@ func sendTo(t testing.TB, s *Stack, host, datagrams string) {
 }
 
 func TestPacketsAreMetInTheKernel(t *testing.T) {
-	s := stack(t, newScene().Scene)
+	s := stack(t, newHooks().Hooks)
 	every, other := s.Packets(7000).LoseEvery(ClientToServer, 2), s.Packets(7001).Lose(Both, 1)
 	send(t, s, "1 2 3 4 5")
 	require.Equal(t, 2, every.Packets())
@@ -79,7 +79,7 @@ func TestPacketsAreMetInTheKernel(t *testing.T) {
 // Not every kernel has netem. All but that is seen here: with another queue in its place, packets of the port go through it, and all
 // others past it.
 func TestPacketsAreLedToAQueue(t *testing.T) {
-	s := stack(t, newScene().Scene)
+	s := stack(t, newHooks().Hooks)
 	n := &netem{what: "a queue", queue: "pfifo limit 100", rule: rule{table: "mangle", chain: "assay-1", does: []string{"-j CLASSIFY --set-class 1:4"}, jumps: []string{"POSTROUTING -p udp --dport 7000"}}}
 	f := s.inject(&Fault{Kind: "queue", Target: "server", Undo: "heal"}, n)
 	sendTo(t, s, "client", "1 2 3")
@@ -106,7 +106,7 @@ func TestPacketsAreLedToAQueue(t *testing.T) {
 // injections.
 func BenchmarkPacketFaultEffect(b *testing.B) {
 	const budget, least = 20 * time.Millisecond, 100
-	s := stack(b, newScene().Scene)
+	s := stack(b, newHooks().Hooks)
 	for _, c := range []struct {
 		name   string
 		inject func(*Packets) *Fault

@@ -58,8 +58,8 @@ func (k *kernel) told() (lines []string) {
 
 func onPackets(t *testing.T) (*spied, *kernel, *Stack) {
 	t.Helper()
-	st, k := newScene(), &kernel{}
-	s := NewStack(st.Scene, "server")
+	st, k := newHooks(), &kernel{}
+	s := NewStack(st.Hooks, "server")
 	s.Started(k, nil)
 	return st, k, s
 }
@@ -195,7 +195,7 @@ func TestPacketFaultWhoseUndoFailsCanBeHealedAgain(t *testing.T) {
 }
 
 func TestStackWithoutAShell(t *testing.T) {
-	s := NewStack(newScene().Scene, "server")
+	s := NewStack(newHooks().Hooks, "server")
 	s.Started(nil, errors.New("the engine refuses NET_ADMIN"))
 	assert.ErrorContains(t, fatal(t, func() { s.Packets(7000).Reset() }), "the engine refuses NET_ADMIN")
 	assert.EqualError(t, s.Renew(t.Context(), nil), "the engine refuses NET_ADMIN")

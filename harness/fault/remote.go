@@ -44,13 +44,13 @@ func (ps *Proxies) Started(control string, err error) {
 
 // NewLink returns a link for clients in containers to a server in a container, given as name:port on the network that both
 // share with Toxiproxy. Clients are refused until Toxiproxy runs.
-func (ps *Proxies) NewLink(scene *Scene, name, to string) *Link {
+func (ps *Proxies) NewLink(hooks *Hooks, name, to string) *Link {
 	ps.mu.Lock()
 	port := ps.next
 	ps.next++
 	ps.mu.Unlock()
 	return &Link{
-		Name: name, To: to, scene: scene, address: net.JoinHostPort(ps.host, strconv.Itoa(port)),
+		Name: name, To: to, hooks: hooks, address: net.JoinHostPort(ps.host, strconv.Itoa(port)),
 		proxy: ps.proxy(fmt.Sprintf("link-%d", port), to, func() (string, error) { return net.JoinHostPort("0.0.0.0", strconv.Itoa(port)), nil }),
 	}
 }

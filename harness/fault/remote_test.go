@@ -11,9 +11,9 @@ import (
 
 func TestLinkOfProxiesThatDoNotStartTellsWhy(t *testing.T) {
 	ps := NewProxies("links")
-	l := ps.NewLink(newScene().Scene, "replication", "primary:5432")
+	l := ps.NewLink(newHooks().Hooks, "replication", "primary:5432")
 	assert.Equal(t, "links:20001", l.Address(), "containers can be told of it before it is there")
-	assert.Equal(t, "links:20002", ps.NewLink(newScene().Scene, "other", "primary:5432").Address())
+	assert.Equal(t, "links:20002", ps.NewLink(newHooks().Hooks, "other", "primary:5432").Address())
 
 	told := make(chan any)
 	go func() { // it waits
@@ -28,9 +28,9 @@ func TestLinkOfProxiesThatDoNotStartTellsWhy(t *testing.T) {
 }
 
 func TestFaultWaitsUntilTheProxiesRun(t *testing.T) {
-	s, ps, st := serve(t), NewProxies("127.0.0.1"), newScene()
+	s, ps, st := serve(t), NewProxies("127.0.0.1"), newHooks()
 	ps.next = freePort(t)
-	l := ps.NewLink(st.Scene, "n1 → n2: 100%/2?#", s.address()) // names are for people
+	l := ps.NewLink(st.Hooks, "n1 → n2: 100%/2?#", s.address()) // names are for people
 	injected := make(chan *Fault)
 	go func() { injected <- l.Delay(ClientToServer, forever) }()
 	ps.Started(strings.TrimPrefix(control(t).URL, "http://"), nil)
@@ -46,11 +46,11 @@ func TestFaultWaitsUntilTheProxiesRun(t *testing.T) {
 }
 
 func TestProxiesThatAreGoneEndTheTest(t *testing.T) {
-	s, ps, st := serve(t), NewProxies("127.0.0.1"), newScene()
+	s, ps, st := serve(t), NewProxies("127.0.0.1"), newHooks()
 	ps.next = freePort(t)
 	api := control(t)
 	ps.Started(strings.TrimPrefix(api.URL, "http://"), nil)
-	l := ps.NewLink(st.Scene, "replication", s.address())
+	l := ps.NewLink(st.Hooks, "replication", s.address())
 	f := l.Delay(ClientToServer, forever)
 	api.CloseClientConnections()
 	api.Close()
@@ -68,9 +68,9 @@ func TestPortOfALinkIsTaken(t *testing.T) {
 	s, ps := serve(t), NewProxies("127.0.0.1")
 	ps.next = freePort(t)
 	ps.Started(strings.TrimPrefix(control(t).URL, "http://"), nil)
-	one := ps.NewLink(newScene().Scene, "one", s.address())
+	one := ps.NewLink(newHooks().Hooks, "one", s.address())
 	heal(t, one.Sever())
 	ps.next--
-	two := ps.NewLink(newScene().Scene, "two", s.address())
+	two := ps.NewLink(newHooks().Hooks, "two", s.address())
 	assert.ErrorContains(t, fatal(t, func() { two.Sever() }), "inject sever on two: make a proxy on 0.0.0.0:")
 }

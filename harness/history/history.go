@@ -158,8 +158,8 @@ func (w Window) Contains(t time.Duration) bool { return w.From <= t && t <= w.To
 // Overlaps tells whether op was in flight at some time in w, its ends included.
 func (w Window) Overlaps(op Operation) bool { return op.Start <= w.To && op.End >= w.From }
 
-// Historian is whoever can tell a history: a Recorder, a Client, whatever embeds one, or a History itself.
-type Historian interface {
+// Source is whoever can tell a history: a Recorder, a Client, whatever embeds one, or a History itself.
+type Source interface {
 	// History gives the operations so far; those that are pending are Unknown and Open.
 	History() History
 }
@@ -257,7 +257,7 @@ func (h History) merge(to, left, right []ref) {
 }
 
 // Merge gives the operations of all of them as one history, sorted by Start.
-func Merge(historians ...Historian) History {
+func Merge(historians ...Source) History {
 	var all History
 	for _, h := range historians {
 		all = append(all, h.History()...)
@@ -272,7 +272,7 @@ type Batch struct {
 }
 
 // Missing gives those of b that received does not show: no delivery and no read returned them. It is what a wait for b waits for.
-func (b Batch) Missing(received Historian) Batch {
+func (b Batch) Missing(received Source) Batch {
 	seen := make(map[int64]bool, len(b.Values))
 	for _, v := range b.Values {
 		seen[v] = false

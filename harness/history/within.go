@@ -7,7 +7,7 @@ type within struct {
 }
 
 // Within gives the client's operations that began in w, as a historian that goes by the client's name.
-func (c *Client) Within(w Window) Historian { return within{c, w} }
+func (c *Client) Within(w Window) Source { return within{c, w} }
 
 func (p within) Name() string     { return p.client.Name() }
 func (p within) History() History { return p.client.History().Within(p.window) }

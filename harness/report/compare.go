@@ -337,7 +337,7 @@ func moved(before, after []evidence.Measurement, share float64) bool {
 	if ways := math.Exp(combin.LogGeneralizedBinomial(float64(len(a)+len(b)), float64(len(a)))); 2/ways <= 0.05 {
 		return apart
 	}
-	was, is := stat.Middle(a), stat.Middle(b)
+	was, is := stat.Median(a), stat.Median(b)
 	return apart && math.Abs(is-was) > share*math.Abs(was)
 }
 
@@ -350,7 +350,7 @@ func spread(figures []evidence.Measurement) string {
 	figure := func(x float64) string {
 		return Figure(evidence.Measurement{Value: x, Unit: figures[0].Unit, OK: true})
 	}
-	text := fmt.Sprintf("%s (%s to %s, n = %d)", figure(stat.Middle(slices.Clone(values))), figure(slices.Min(values)), figure(slices.Max(values)), len(values))
+	text := fmt.Sprintf("%s (%s to %s, n = %d)", figure(stat.Median(slices.Clone(values))), figure(slices.Min(values)), figure(slices.Max(values)), len(values))
 	if off := len(slices.DeleteFunc(slices.Clone(figures), func(m evidence.Measurement) bool { return m.OK })); off > 0 {
 		text += fmt.Sprintf(", %d off the prediction", off)
 	}

@@ -46,7 +46,7 @@ func TestLoadAwareSelection(t *testing.T) {
 	env.Step("steady state: all servers are fast, and get the same")
 	first := aware.Send(2*len(servers), 10*pace)
 	env.Await(limit, "the first are answered", aware.Settled)
-	pace = max(pace, min(time.Duration(stat.Middle(aware.Took(first))*float64(time.Second)), 10*pace)) // on a busy machine one takes longer
+	pace = max(pace, min(time.Duration(stat.Median(aware.Took(first))*float64(time.Second)), 10*pace)) // on a busy machine one takes longer
 	calm := aware.Send(requests/3, pace)
 	calmToo := blind.Send(requests/3, pace)
 	env.Await(limit, "all are answered", aware.Settled, blind.Settled)

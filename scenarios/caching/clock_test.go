@@ -61,7 +61,7 @@ func TestTimeToLiveCountsOnTheClock(t *testing.T) {
 	env.Await(limit+2*ttl, "what was there then is gone", past(env.Now()+2*ttl))
 	env.Heal(cut, cutToo)
 	env.Await(limit+ttl, "both are told of updates", honest.Connected, control.Connected, redistest.Turns(25, honest, control))
-	redistest.Rest(honest, control)
+	redistest.Stop(honest, control)
 	env.Await(limit+ttl, "both are fresh", honest.Fresh, control.Fresh)
 
 	env.Step("verdict")

@@ -47,10 +47,10 @@ func TestCacheStaleness(t *testing.T) {
 	env.Step("fault: invalidations are lost")
 	severed := link.Sever()
 	older := func() check.Result { return reads(control, severed.Window()).SomeOlderThan(2 * ttl) }
-	env.Await(limit+2*ttl, "the control is staler than any time to live allows", harness.Shown(older), redistest.Turns(25, bounded))
+	env.Await(limit+2*ttl, "the control is staler than any time to live allows", harness.ResultHolds(older), redistest.Turns(25, bounded))
 
 	env.Step("heal, and no update for a while")
-	redistest.Rest(bounded, control, told)
+	redistest.Stop(bounded, control, told)
 	env.Heal(severed)
 	env.Await(limit+ttl, "the link is back, and what has a time to live is gone", bounded.Fresh, bounded.Connected, control.Connected)
 	quiet, well := history.Window{From: env.Now()}, history.Window{From: env.Now(), To: history.Open}

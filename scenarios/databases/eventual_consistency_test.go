@@ -40,7 +40,7 @@ func TestEventualConsistency(t *testing.T) {
 	redistest.Write(plain, waiting, refusing)
 	redistest.Read(plain, waiting, refusing)
 	env.Await(limit, "all are written and read", redistest.Written(25, plain, waiting, refusing), redistest.Seen(25, plain, waiting, refusing))
-	redistest.Still(plain, waiting, refusing)
+	redistest.StopWriting(plain, waiting, refusing)
 	env.Await(limit, "the replicas have caught up", same...)
 	env.Calm(copies(plain), copies(waiting), copies(refusing), reads(plain, history.Window{To: env.Now()}).NoneOlderThan(apart))
 
@@ -49,8 +49,8 @@ func TestEventualConsistency(t *testing.T) {
 	env.Await(limit, "the primaries have noticed", replica.Gone, strictReplica.Gone)
 	redistest.Write(plain, waiting, refusing)
 	stale := func() check.Result { return reads(plain, severed.Window()).SomeOlderThan(apart) }
-	env.Await(limit+apart, "the replica is far behind", harness.Shown(stale), redistest.Written(25, plain, refusing), redistest.Written(5, waiting))
-	redistest.Still(plain, waiting, refusing)
+	env.Await(limit+apart, "the replica is far behind", harness.ResultHolds(stale), redistest.Written(25, plain, refusing), redistest.Written(5, waiting))
+	redistest.StopWriting(plain, waiting, refusing)
 	plainApart, waitingApart, refusingApart := copies(plain), copies(waiting), copies(refusing)
 	onPrimary, _ := waiting.Held()
 

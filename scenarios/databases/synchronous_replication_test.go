@@ -45,12 +45,12 @@ func TestSynchronousReplication(t *testing.T) {
 	env.Await(limit+10*delay, "both are written and read", pgtest.Turns(5, synced), pgtest.Turns(25, async))
 
 	env.Step("fault: the link breaks")
-	pgtest.Rest(synced) // so that its next write begins when there is no link
+	pgtest.Stop(synced) // so that its next write begins when there is no link
 	env.Heal(slow)
 	severed := link.Sever()
 	pgtest.Run(synced)
 	stale := func() check.Result { return reads(async, severed.Window()).SomeOlderThan(2 * delay) }
-	env.Await(limit+2*delay, "one writes on, the other waits", synced.Writer.WaitsForReplica, pgtest.Turns(25, async), harness.Shown(stale))
+	env.Await(limit+2*delay, "one writes on, the other waits", synced.Writer.WaitsForReplica, pgtest.Turns(25, async), harness.ResultHolds(stale))
 
 	env.Step("heal")
 	env.Heal(severed)

@@ -18,15 +18,15 @@ import (
 const limit = 30 * time.Second
 
 // writers are a writer for each member of a cluster, by the member's name.
-type writers map[string]history.Historian
+type writers map[string]history.Source
 
 // all are they together.
-func (w writers) all() history.Historian {
+func (w writers) all() history.Source {
 	return history.Named("writers", slices.Collect(maps.Values(w))...)
 }
 
 // but is all of them but one.
-func (w writers) but(who string) history.Historian {
+func (w writers) but(who string) history.Source {
 	others := maps.Clone(w)
 	delete(others, who)
 	return history.Named("writers through the others", slices.Collect(maps.Values(others))...)
@@ -48,7 +48,7 @@ func (w writers) taken(from time.Duration, n int, but ...string) harness.Conditi
 
 // longestGap is the longest time without an acknowledgement in any of the windows, in which somebody leads: what the machine, as busy
 // as it is, makes of a round trip.
-func longestGap(load history.Historian, led ...history.Window) time.Duration {
+func longestGap(load history.Source, led ...history.Window) time.Duration {
 	var longest time.Duration
 	for _, w := range led {
 		longest = max(longest, check.Outage(load, w).LongestGap)
@@ -75,7 +75,7 @@ var forms = []form{
 func cutsOff(cluster *etcdtest.Cluster) harness.Action {
 	return harness.Draws("cut off", func(draw *harness.Draw) []harness.Injection {
 		rank, form := draw.Int("rank", 0, 2), harness.Pick(draw, "how", forms...)
-		return []harness.Injection{func() *fault.Fault { return form.cuts(cluster.Mesh, cluster.Ranks()[rank]) }}
+		return []harness.Injection{func() *fault.Fault { return form.cuts(cluster.Mesh, cluster.LeaderFirst()[rank]) }}
 	})
 }
 
@@ -84,12 +84,12 @@ func cutsOff(cluster *etcdtest.Cluster) harness.Action {
 func bridges(cluster *etcdtest.Cluster) harness.Action {
 	return harness.Draws("bridge", func(draw *harness.Draw) []harness.Injection {
 		follower := draw.Int("rank", 1, 2)
-		return []harness.Injection{func() *fault.Fault { return cluster.Mesh.Bridge(cluster.Ranks()[follower]) }}
+		return []harness.Injection{func() *fault.Fault { return cluster.Mesh.Bridge(cluster.LeaderFirst()[follower]) }}
 	})
 }
 
 // ledFor is how long the member was seen to lead in a window.
-func ledFor(reigns history.Historian, who string, w history.Window) time.Duration {
+func ledFor(reigns history.Source, who string, w history.Window) time.Duration {
 	var last time.Duration
 	for _, op := range reigns.History().Of(history.Lead).Within(w) {
 		if op.Client == who {
@@ -100,7 +100,7 @@ func ledFor(reigns history.Historian, who string, w history.Window) time.Duratio
 }
 
 // taken tells whether all of the n writes to the resource were taken.
-func taken(resource history.Historian, n int) check.Result {
+func taken(resource history.Source, n int) check.Result {
 	got := check.Outage(resource, history.Window{To: history.Open}).Total.OK
 	return check.That("all writes of leaders are taken", got == n, "%d of %d", got, n)
 }

@@ -31,7 +31,7 @@ func TestLinearizable(t *testing.T) {
 	cluster := etcdtest.Start(env, "cluster", 3, etcdtest.Timing(election/10, election), etcdtest.Meshed())
 	one, own := cluster.Register(etcdtest.Linearizable, election), cluster.Register(etcdtest.Serializable, election)
 	many, control := cluster.Registers(etcdtest.Linearizable, keys, clients, election), cluster.Registers(etcdtest.Serializable, keys, clients, election)
-	judged := func(h history.Historian) check.LinearReport { return check.Linearizability(h, 20*time.Second) }
+	judged := func(h history.Source) check.LinearReport { return check.Linearizability(h, 20*time.Second) }
 
 	env.Step("steady state: the leader takes a value, and tells it")
 	old := cluster.Leader()
@@ -41,7 +41,7 @@ func TestLinearizable(t *testing.T) {
 	env.Calm(judged(one).Linearizable(), judged(own).Linearizable())
 
 	env.Step("fault: the leader is in a minority, and the majority takes a new value")
-	ranks, other := cluster.Ranks(), cluster.Others(old.Member)[0]
+	ranks, other := cluster.LeaderFirst(), cluster.Others(old.Member)[0]
 	split := cluster.Mesh.Partition(ranks[:1], ranks[1:])
 	one.Write(old.Member)
 	env.Await(limit, "a new value is written", one.Written(other), own.Written(other))
@@ -57,8 +57,8 @@ func TestLinearizable(t *testing.T) {
 	run := nemesis.Over(harness.Plan{Over: over, Shortest: 2 * election, Longest: 3 * election, Rest: election / 2})
 	env.Await(limit+over, "the nemesis is at its end", run.Ended)
 	env.Await(limit, "all follow one leader again", cluster.Healthy)
-	many.Rest()
-	control.Rest()
+	many.Stop()
+	control.Stop()
 
 	env.Step("verdict")
 	linearizable, serializable := history.Named("linearizable reads", many, one), history.Named("serializable reads", control, own)

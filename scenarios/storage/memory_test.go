@@ -29,7 +29,7 @@ func TestMemoryAnswersFasterThanDisk(t *testing.T) {
 
 	redis, postgres := redistest.Start(env), pgtest.Start(env, pgtest.OnDisk(), pgtest.SmallCache())
 	memory, disk, buffers := redis.Writer("memory"), postgres.Pages("disk", reads+2*pgtest.Buffers), postgres.Pages("buffers", 1)
-	quick := func(ops history.Historian) check.Result {
+	quick := func(ops history.Source) check.Result {
 		took := check.Latency(ops)
 		return check.That("an answer takes less than half an access to the disk", took > 0 && took < access/2, "it takes %v", took)
 	}
@@ -44,12 +44,12 @@ func TestMemoryAnswersFasterThanDisk(t *testing.T) {
 
 	env.Step("heal")
 	env.Heal(slow)
-	env.Await(limit, "the disk is quick", harness.Shown(func() check.Result { return quick(disk.Read(reads)) }))
+	env.Await(limit, "the disk is quick", harness.ResultHolds(func() check.Result { return quick(disk.Read(reads)) }))
 
 	env.Step("verdict")
 	const property = "memory is ahead by an access to the disk"
 	gap := float64(access) / float64(check.Latency(fromMemory))
-	times := func(ops history.Historian) stat.Estimate {
+	times := func(ops history.Source) stat.Estimate {
 		return stat.MedianRatio(check.Latencies(ops), check.Latencies(fromMemory), 0.99, env.Rand().Uint64())
 	}
 	held, broke := times(fromDisk), times(fromBuffers)

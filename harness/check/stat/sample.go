@@ -28,8 +28,10 @@ func (s Spread) String() string {
 	return fmt.Sprintf("chi-square %.2f (%d degrees of freedom), p = %.3g, w = %.2f", s.Statistic, s.Freedom, s.P, s.Effect)
 }
 
-// Even compares counts with an even spread.
-func Even(counts []int) Spread { return Weighted(counts, slices.Repeat([]float64{1}, len(counts))) }
+// ChiSquareUniform compares counts with an even spread.
+func ChiSquareUniform(counts []int) Spread {
+	return Weighted(counts, slices.Repeat([]float64{1}, len(counts)))
+}
 
 // Weighted compares counts with a spread in proportion to the weights, which are as many and positive (Pearson's chi-square test, 1900). It
 // counts on independent choices: a balancer that goes round in turn is evener than chance, and P is then close to 1.
@@ -115,16 +117,16 @@ func Bootstrap(sample []float64, figure func([]float64) float64, confidence floa
 	return estimate(confidence, seed, figure(slices.Clone(sample)), len(sample) > 0, func(r *rand.Rand) float64 { return figure(drawn(sample, r)) })
 }
 
-// Median estimates the median of what the sample is drawn from.
-func Median(sample []float64, confidence float64, seed uint64) Estimate {
-	return Bootstrap(sample, Middle, confidence, seed)
+// MedianCI estimates the median of what the sample is drawn from.
+func MedianCI(sample []float64, confidence float64, seed uint64) Estimate {
+	return Bootstrap(sample, Median, confidence, seed)
 }
 
 // MedianRatio estimates how many times as large the median behind a is as that behind b, of two independent samples, such as the latencies
 // in two arms of one run.
 func MedianRatio(a, b []float64, confidence float64, seed uint64) Estimate {
-	value := Middle(slices.Clone(a)) / Middle(slices.Clone(b))
-	return estimate(confidence, seed, value, len(a) > 0 && len(b) > 0, func(r *rand.Rand) float64 { return Middle(drawn(a, r)) / Middle(drawn(b, r)) })
+	value := Median(slices.Clone(a)) / Median(slices.Clone(b))
+	return estimate(confidence, seed, value, len(a) > 0 && len(b) > 0, func(r *rand.Rand) float64 { return Median(drawn(a, r)) / Median(drawn(b, r)) })
 }
 
 func estimate(confidence float64, seed uint64, value float64, any bool, draw func(*rand.Rand) float64) Estimate {
@@ -149,8 +151,8 @@ func drawn(sample []float64, r *rand.Rand) []float64 {
 	return s
 }
 
-// Middle gives the median of a sample, NaN of none. It puts the sample in order.
-func Middle(sample []float64) float64 {
+// Median gives the median of a sample, NaN of none. It puts the sample in order.
+func Median(sample []float64) float64 {
 	n := len(sample)
 	if n == 0 {
 		return math.NaN()

@@ -167,7 +167,7 @@ func TestMore(t *testing.T) {
 
 func TestEven(t *testing.T) {
 	// The example of scipy.stats.chisquare.
-	s := stat.Even([]int{16, 18, 16, 14, 12, 12})
+	s := stat.ChiSquareUniform([]int{16, 18, 16, 14, 12, 12})
 	assert.InDelta(t, 2.0, s.Statistic, 1e-9)
 	assert.Equal(t, 5, s.Freedom)
 	assert.InDelta(t, 0.84914503608460956, s.P, 1e-9)
@@ -175,16 +175,16 @@ func TestEven(t *testing.T) {
 	assert.InDelta(t, 88.0/6, s.Expected, 1e-9)
 	assert.Equal(t, "chi-square 2.00 (5 degrees of freedom), p = 0.849, w = 0.15", s.String())
 
-	assert.Less(t, stat.Even([]int{160, 180, 160, 140, 120, 120}).P, 0.01, "ten times as many tell more")
-	assert.InDelta(t, 1, stat.Even([]int{100, 100, 100}).P, 1e-9)
-	assert.Less(t, stat.Even([]int{300, 0, 0}).P, 1e-9)
+	assert.Less(t, stat.ChiSquareUniform([]int{160, 180, 160, 140, 120, 120}).P, 0.01, "ten times as many tell more")
+	assert.InDelta(t, 1, stat.ChiSquareUniform([]int{100, 100, 100}).P, 1e-9)
+	assert.Less(t, stat.ChiSquareUniform([]int{300, 0, 0}).P, 1e-9)
 
 	weighted := stat.Weighted([]int{50, 70, 90, 100}, []float64{0.5, 0.7, 0.9, 1})
 	assert.InDelta(t, 1, weighted.P, 1e-9)
-	assert.Less(t, stat.Even([]int{50, 70, 90, 100}).P, 0.001)
+	assert.Less(t, stat.ChiSquareUniform([]int{50, 70, 90, 100}).P, 0.001)
 
 	for _, counts := range [][]int{nil, {5}, {0, 0}} {
-		assert.True(t, math.IsNaN(stat.Even(counts).P), "%v", counts)
+		assert.True(t, math.IsNaN(stat.ChiSquareUniform(counts).P), "%v", counts)
 	}
 }
 
@@ -218,20 +218,20 @@ func TestFitFindsTheLineThatWasPlanted(t *testing.T) {
 }
 
 func TestMedian(t *testing.T) {
-	assert.Equal(t, 2.0, stat.Middle([]float64{3, 1, 2}))
-	assert.Equal(t, 2.5, stat.Middle([]float64{4, 1, 3, 2}))
-	assert.True(t, math.IsNaN(stat.Middle(nil)))
+	assert.Equal(t, 2.0, stat.Median([]float64{3, 1, 2}))
+	assert.Equal(t, 2.5, stat.Median([]float64{4, 1, 3, 2}))
+	assert.True(t, math.IsNaN(stat.Median(nil)))
 
 	sample := []float64{5, 1, 4, 2, 3}
-	e := stat.Median(sample, 0.95, 1)
+	e := stat.MedianCI(sample, 0.95, 1)
 	assert.Equal(t, []float64{5, 1, 4, 2, 3}, sample, "left as it was")
 	assert.Equal(t, 3.0, e.Value)
 	assert.Equal(t, stat.Interval{Low: 1, High: 5}, e.Interval, "five values tell little")
-	assert.Equal(t, e, stat.Median(sample, 0.95, 1), "the same seed gives the same")
+	assert.Equal(t, e, stat.MedianCI(sample, 0.95, 1), "the same seed gives the same")
 	assert.Equal(t, "3 [1, 5]", e.String())
 
-	assert.True(t, math.IsNaN(stat.Median(nil, 0.95, 1).Value))
-	assert.True(t, stat.Median(nil, 0.95, 1).Interval.Contains(-1e300))
+	assert.True(t, math.IsNaN(stat.MedianCI(nil, 0.95, 1).Value))
+	assert.True(t, stat.MedianCI(nil, 0.95, 1).Interval.Contains(-1e300))
 	assert.Equal(t, stat.Estimate{Value: 2, Interval: stat.Interval{Low: 2, High: 2}}, stat.MedianRatio([]float64{4, 4}, []float64{2, 2}, 0.95, 1))
 	for _, r := range []stat.Estimate{stat.MedianRatio([]float64{4, 4}, nil, 0.95, 1), stat.MedianRatio(nil, []float64{4, 4}, 0.95, 1)} {
 		assert.True(t, math.IsNaN(r.Value))
@@ -279,7 +279,7 @@ func TestMedianIsAsSureAsItSays(t *testing.T) {
 		for j := range a {
 			a[j], b[j] = 2*r.ExpFloat64(), r.ExpFloat64()
 		}
-		if stat.Median(a, confidence, uint64(i)).Interval.Contains(2 * math.Ln2) {
+		if stat.MedianCI(a, confidence, uint64(i)).Interval.Contains(2 * math.Ln2) {
 			hits++
 		}
 		if stat.MedianRatio(a, b, confidence, uint64(i)).Interval.Contains(2) {

@@ -247,7 +247,7 @@ func (r *repetition) tell(out terminal) {
 	}
 	if len(r.seen) > 0 {
 		m := *r.first
-		m.Value, m.OK = stat.Middle(slices.Clone(r.seen)), true
+		m.Value, m.OK = stat.Median(slices.Clone(r.seen)), true
 		m.Low, m.High = nil, nil
 		line := fmt.Sprintf("  %s: median %s", r.first.Name, report.Figure(m))
 		if len(r.seen) > 1 {

@@ -30,9 +30,9 @@ func TestAgain(t *testing.T) {
 		at(history.Deliver, "orders", 9, 0), at(history.Deliver, "orders", 9, 5), // not of the batch
 		at(history.Deliver, "others", 1, 1), at(history.Publish, "orders", 4, 400), // another stream, another kind
 	}
-	require.Equal(t, 200*time.Millisecond, check.Again(sent, received, batch))
-	require.Equal(t, 100*time.Millisecond, check.Again(sent, received, history.Batch{Key: "orders", Values: []int64{1}}), "what came of another stream is not the first")
-	require.Zero(t, check.Again(sent, history.History{}, batch))
+	require.Equal(t, 200*time.Millisecond, check.RedeliveryTime(sent, received, batch))
+	require.Equal(t, 100*time.Millisecond, check.RedeliveryTime(sent, received, history.Batch{Key: "orders", Values: []int64{1}}), "what came of another stream is not the first")
+	require.Zero(t, check.RedeliveryTime(sent, history.History{}, batch))
 }
 
 // A delivery that was long under way does not make the broker wait less.
@@ -43,5 +43,5 @@ func TestAgainIsNeverLessThanTheBrokerWaits(t *testing.T) {
 	}
 	sent := history.History{event(history.Publish, 0)}
 	received := history.History{event(history.Deliver, 30), event(history.Deliver, 1011)} // sent by the broker at 10 and at 1010
-	require.GreaterOrEqual(t, check.Again(sent, received, history.Batch{Key: "orders", Values: []int64{1}}), time.Second)
+	require.GreaterOrEqual(t, check.RedeliveryTime(sent, received, history.Batch{Key: "orders", Values: []int64{1}}), time.Second)
 }

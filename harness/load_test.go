@@ -15,35 +15,35 @@ func TestWorkload(t *testing.T) {
 	const limit = 10 * time.Second
 	offline(t, func(e *Env) {
 		var rounds, other atomic.Int64
-		w := e.Workload(time.Millisecond, func(context.Context) { rounds.Add(1) })
-		clock := e.Workload(time.Millisecond, func(context.Context) { other.Add(1) })
+		w := e.Load(time.Millisecond, func(context.Context) { rounds.Add(1) })
+		clock := e.Load(time.Millisecond, func(context.Context) { other.Add(1) })
 		more := func(of *atomic.Int64) Condition {
 			goal := of.Load() + 5
-			return Shown(func() check.Result {
+			return ResultHolds(func() check.Result {
 				return check.That("enough", of.Load() >= goal, "%d of %d rounds", of.Load(), goal)
 			})
 		}
 		clock.Run()
-		w.Rest() // as it does already
+		w.Stop() // as it does already
 		e.Await(limit, "another one runs", more(&other))
 		assert.Zero(t, rounds.Load(), "it rests until it is told to run")
 		w.Run()
 		w.Run()
 		e.Await(limit, "it runs", more(&rounds))
-		w.Rest()
-		w.Rest()
+		w.Stop()
+		w.Stop()
 		ended := rounds.Load()
 		e.Await(limit, "the other one runs on", more(&other))
 		assert.Equal(t, ended, rounds.Load(), "it rests again")
 		w.Run()
 		e.Await(limit, "it runs again", more(&rounds))
-		w.Rest()
+		w.Stop()
 	}) // which ends, though one rests and the other runs
 }
 
 func TestShown(t *testing.T) {
 	result := check.Result{Property: "x", Verdict: check.Unknown, Summary: "nothing was read"}
-	shown := Shown(func() check.Result { return result })
+	shown := ResultHolds(func() check.Result { return result })
 	assert.EqualError(t, shown(), "nothing is known: nothing was read")
 	result = check.That("x", false, "1 of 2 is not")
 	assert.EqualError(t, shown(), "it is violated: 1 of 2 is not")

@@ -25,7 +25,7 @@ const forever = time.Hour
 
 // spied is a scene that remembers what it was told.
 type spied struct {
-	*Scene
+	*Hooks
 	mu               sync.Mutex
 	injected, healed []*Fault
 }
@@ -35,10 +35,10 @@ type ended struct{ error }
 
 func (e ended) Unwrap() error { return e.error }
 
-func newScene() *spied {
+func newHooks() *spied {
 	s := &spied{}
 	epoch := time.Now()
-	s.Scene = &Scene{
+	s.Hooks = &Hooks{
 		Now:      func() time.Duration { return time.Since(epoch) },
 		Injected: func(f *Fault) { s.mu.Lock(); defer s.mu.Unlock(); s.injected = append(s.injected, f) },
 		Healed:   func(f *Fault) { s.mu.Lock(); defer s.mu.Unlock(); s.healed = append(s.healed, f) },
@@ -235,9 +235,9 @@ func heal(t testing.TB, faults ...*Fault) {
 }
 
 // place makes links in one of the two places in which Toxiproxy runs.
-type place func(t testing.TB, s *Scene, name, to string) *Link
+type place func(t testing.TB, s *Hooks, name, to string) *Link
 
-func inProcess(t testing.TB, s *Scene, name, to string) *Link {
+func inProcess(t testing.TB, s *Hooks, name, to string) *Link {
 	t.Helper()
 	l, err := NewLink(s, name, "server:1")
 	require.NoError(t, err)
@@ -261,7 +261,7 @@ func control(t testing.TB) *httptest.Server {
 	return s
 }
 
-func inContainer(t testing.TB, s *Scene, name, to string) *Link {
+func inContainer(t testing.TB, s *Hooks, name, to string) *Link {
 	t.Helper()
 	ps := NewProxies("127.0.0.1")
 	ps.next = freePort(t) // here the "container" shares the ports of this machine
@@ -294,8 +294,8 @@ func inBothPlaces(t *testing.T, test func(t *testing.T, make place)) {
 // both returns a link with a server at its end.
 func both(t testing.TB, in place) (*spied, *Link, *backend) {
 	t.Helper()
-	st, s := newScene(), serve(t)
-	return st, in(t, st.Scene, "orders", s.address()), s
+	st, s := newHooks(), serve(t)
+	return st, in(t, st.Hooks, "orders", s.address()), s
 }
 
 func names(faults []*Fault) string { return fmt.Sprint(faults) }

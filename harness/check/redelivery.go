@@ -6,11 +6,11 @@ import (
 	"assay/harness/history"
 )
 
-// Again gives the median time from the start of a message's sending to its second arrival, of the messages of the batch that
+// RedeliveryTime gives the median time from the start of a message's sending to its second arrival, of the messages of the batch that
 // arrived more than once; 0 if none did. Where the first arrival's acknowledgement was lost, it is no less than what the broker
 // waits for one: the broker begins to wait after the sending has begun. From one arrival to the next it would be less, whenever
 // the first one was longer under way.
-func Again(sent, received history.Historian, b history.Batch) time.Duration {
+func RedeliveryTime(sent, received history.Source, b history.Batch) time.Duration {
 	begun, times := map[int64]time.Duration{}, map[int64]int{}
 	for _, v := range b.Values {
 		times[v] = 0

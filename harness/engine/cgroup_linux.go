@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// hand is a hold on a running container past the engine, for what must be felt at once: it sends the signal and writes the
+// cgroup is a hold on a running container past the engine, for what must be felt at once: it sends the signal and writes the
 // files that the engine has runc send and write, which takes some microseconds where starting runc takes the engine 40 ms and
 // more. It is had only where this process may do that anyway, on the engine's machine as root or as the user of a rootless
 // engine; it asks for nothing. It can mean no other process: it is held by a pidfd, and its control groups bear the container's ID.
-type hand struct {
+type cgroup struct {
 	process *os.Process
 	root    string // the container's file system as this process sees it
 
@@ -30,8 +30,8 @@ type group struct {
 	v2  bool
 }
 
-// grasp returns the hand on the container whose first process that is, nil where there is none.
-func grasp(id string, pid int) *hand {
+// cgroupOf returns the hand on the container whose first process that is, nil where there is none.
+func cgroupOf(id string, pid int) *cgroup {
 	if pid <= 0 {
 		return nil
 	}
@@ -44,7 +44,7 @@ func grasp(id string, pid int) *hand {
 	if err != nil || process.Signal(syscall.Signal(0)) != nil {
 		return nil
 	}
-	h := &hand{process: process, root: fmt.Sprintf("/proc/%d/root", pid), processors: groups["cpu"], memory: groups["memory"], freezer: groups["freezer"]}
+	h := &cgroup{process: process, root: fmt.Sprintf("/proc/%d/root", pid), processors: groups["cpu"], memory: groups["memory"], freezer: groups["freezer"]}
 	for _, file := range []string{h.processors.file("cpu.cfs_quota_us", "cpu.max"), h.memory.file("memory.limit_in_bytes", "memory.max"), h.freezer.file("freezer.state", "cgroup.freeze")} {
 		f, err := os.OpenFile(file, os.O_WRONLY, 0)
 		if err != nil {
@@ -130,7 +130,7 @@ func ended(err error) bool {
 
 // kill ends the container's processes. Where version 1 has frozen them, each has its signal before it may run on, and so does
 // nothing any more; version 2 lets a frozen process be killed.
-func (h *hand) kill() error {
+func (h *cgroup) kill() error {
 	err := h.process.Signal(syscall.SIGKILL)
 	if h.freezer.v2 {
 		return err
@@ -148,7 +148,7 @@ func (h *hand) kill() error {
 }
 
 // freeze stops the container's processes, or lets them run on, and returns when all have.
-func (h *hand) freeze(ctx context.Context, frozen bool) error {
+func (h *cgroup) freeze(ctx context.Context, frozen bool) error {
 	word, number := "THAWED", "0"
 	if frozen {
 		word, number = "FROZEN", "1"
@@ -181,7 +181,7 @@ func (h *hand) freeze(ctx context.Context, frozen bool) error {
 }
 
 // limit writes what has changed.
-func (h *hand) limit(now, next limits) error {
+func (h *cgroup) limit(now, next limits) error {
 	if now.quota != next.quota || now.period != next.period {
 		if err := h.limitProcessors(next); err != nil {
 			return err
@@ -193,7 +193,7 @@ func (h *hand) limit(now, next limits) error {
 	return h.limitMemory(now, next)
 }
 
-func (h *hand) limitProcessors(next limits) error {
+func (h *cgroup) limitProcessors(next limits) error {
 	quota, period := fmt.Sprint(next.quota.Microseconds()), fmt.Sprint(next.period.Microseconds())
 	if next.quota < 0 {
 		quota = "-1"
@@ -215,7 +215,7 @@ func (h *hand) limitProcessors(next limits) error {
 	return g.set("cpu.cfs_quota_us", quota)
 }
 
-func (h *hand) limitMemory(now, next limits) error {
+func (h *cgroup) limitMemory(now, next limits) error {
 	g := h.memory
 	if g.v2 {
 		// More than the limit of both together, which is what the engine counts, there is nothing to swap.
@@ -256,7 +256,7 @@ func ignoreMissing(err error) error {
 }
 
 // write replaces a file of the container at once: who reads it finds the old contents or the new ones.
-func (h *hand) write(path string, contents []byte) error {
+func (h *cgroup) write(path string, contents []byte) error {
 	to := filepath.Join(h.root, path)
 	if err := os.WriteFile(to+".new", contents, 0o644); err != nil {
 		return err
