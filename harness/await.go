@@ -17,16 +17,39 @@ type Condition func() error
 // awaitPace is how long Await rests between two looks at a condition.
 const awaitPace = 5 * time.Millisecond
 
+// patience is how long an Await lasts at most, apart from what the knobs say: long compared with what takes milliseconds or seconds.
+// Where faults do nothing (ASSAY_SABOTAGE), what they were to bring does not come, and is not waited for so long.
+const (
+	patience          = 60 * time.Second
+	sabotagedPatience = 5 * time.Second
+)
+
+// limit is how long an Await lasts at most, in time in which the machine was quiet. What is waited for may take several times as long
+// as the knobs say.
+func (e *Env) limit() time.Duration {
+	e.mu.Lock()
+	injected := len(e.faults) > 0
+	e.mu.Unlock()
+	if e.hooks.Sabotaged && injected {
+		return sabotagedPatience + 3*e.turning
+	}
+	return e.patience + 10*e.turning
+}
+
 // Await waits until all conditions have been reached, each at some time, and ends the test if they have not within the limit,
-// saying what was missing last. The limit begins when all nodes that were started have been ready once: building images and
-// starting containers have limits of their own. It ends the test at once when a container has died that nobody killed.
-func (e *Env) Await(limit time.Duration, what string, conditions ...Condition) {
+// saying what was missing last.
+//
+// The limit is for what hangs, and proves nothing: a minute and ten times the claim's durations (Knob). It counts the time in which
+// the machine was not busy with others, and a quarter of all time at least; and it begins when all nodes that were started have been
+// ready once, since building images and starting containers have limits of their own. The test ends at once when a container has
+// died that nobody killed.
+func (e *Env) Await(what string, conditions ...Condition) {
 	e.t.Helper()
 	e.announced()
 	tick := time.NewTicker(awaitPace)
 	defer tick.Stop()
 	e.started(tick)
-	start := e.Now()
+	start, limit := e.Now(), e.limit()
 	missing, well := conditions, start // well is when the first of them was asked and found reached
 	if len(conditions) > 0 {
 		well = history.Open
@@ -48,8 +71,8 @@ func (e *Env) Await(limit time.Duration, what string, conditions ...Condition) {
 			return
 		}
 		e.failIfBroken()
-		if e.Now()-start > limit {
-			e.fatal(evidence.TimedOut, "%q was not reached within %v: %v", what, limit, flat(errs))
+		if now := e.Now(); now-start > limit && e.noise.quiet(start, now) > limit {
+			e.fatal(evidence.TimedOut, "%q was not reached within %v (%v, less what the machine was busy with others): %v", what, limit, brief(now-start), flat(errs))
 		}
 		<-tick.C
 	}

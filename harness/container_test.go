@@ -58,7 +58,7 @@ func TestContainerThatDies(t *testing.T) {
 		n.Ready()
 		// Behind the harness's back, as the kernel's OOM killer would.
 		require.NoError(t, n.container.Kill(e.ctx))
-		e.Await(time.Minute, "never", func() error { return errors.New("no") })
+		e.Await("never", func() error { return errors.New("no") })
 	})
 	r.failedWith(t, evidence.Died, "container server ended by itself with status 137", "the end of its log")
 	require.Len(t, r.record(t).Logs, 1)
@@ -114,7 +114,7 @@ func TestNodeFaults(t *testing.T) {
 		killed := n.Kill()
 		require.Error(t, reach())
 		e.Heal(killed)
-		e.Await(10*time.Second, "the server is back", n.Answers, reach)
+		e.Await("the server is back", n.Answers, reach)
 		require.Equal(t, before, link.Address(), "a client's address outlives a restart")
 		now, err := n.container.Address(8474)
 		require.NoError(t, err)
@@ -123,7 +123,7 @@ func TestNodeFaults(t *testing.T) {
 		paused := n.Pause()
 		require.Error(t, reach())
 		e.Heal(paused)
-		e.Await(10*time.Second, "the server is awake", reach)
+		e.Await("the server is awake", reach)
 		e.Holds("nothing is lost", good)
 		e.Breaks("nothing is lost", "the control", bad)
 	})
@@ -155,7 +155,7 @@ func TestLinkBetweenContainers(t *testing.T) {
 		link := e.LinkPort("way in", n, 20001)
 		client := e.recorder.Client("client", "between")
 		reach := func() error { return get(client, link) }
-		e.Await(10*time.Second, "the server is reached through both", reach)
+		e.Await("the server is reached through both", reach)
 		e.Calm(good)
 
 		for _, inject := range []func() *fault.Fault{
@@ -166,7 +166,7 @@ func TestLinkBetweenContainers(t *testing.T) {
 			f := inject()
 			_ = reach()
 			e.Heal(f)
-			e.Await(10*time.Second, "the server is reached again", reach)
+			e.Await("the server is reached again", reach)
 		}
 		e.Holds("nothing is lost", good)
 		e.Breaks("nothing is lost", "the control", bad)

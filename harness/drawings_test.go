@@ -44,7 +44,7 @@ func TestDrawingsAreKept(t *testing.T) {
 		cut := w.Sever()
 		w.call()
 		e.Heal(cut)
-		e.Await(time.Second, "the wire works", w.call)
+		e.Await("the wire works", w.call)
 		e.Holds("nothing is lost", with(sketch{says: "held"}, good))
 		e.Breaks("nothing is lost", "the control", with(sketch{says: "broke"}, bad))
 		e.Holds("nothing is lost", with(sketch{err: errors.New("out of ink")}, good))

@@ -1,9 +1,11 @@
 // Package harness is what a scenario speaks: the claim, the steps, the waits, the proofs.
 //
-// A claim about how a distributed system behaves becomes a Go test: New opens an Env, fixtures start real servers in it,
-// links and nodes bring real faults, and the Env insists on proof. A test passes only if the claim's property was seen to
-// hold under the fault (Holds), the same property was seen to break without the mechanism (Breaks), every fault was felt by
-// somebody (witnessed) and undone, and the system was calm before and well after.
+// A claim about how a distributed system behaves becomes a Go test: Prove opens an Env for a scenario, fixtures start real
+// servers in it, links and nodes bring real faults, and the Env insists on proof. A test passes only if the claim's property
+// was seen to hold under the fault, and in the same breath to break without the mechanism (Contrast); if every fault was felt
+// by somebody (witnessed), was what it says, and was undone; if the system was calm before and well after; and if every
+// figure was as predicted and not as its rival would have it. How busy the machine is, is the Env's business: see noise.go for
+// the one rule by which it widens predictions, and for what that cannot see.
 //
 // The room is for the world of one test. Drivers of servers may not enter (fixtures bring them), nor Docker or Toxiproxy
 // themselves (engine, fault), nor judgement about histories (check).
@@ -17,6 +19,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -57,7 +60,7 @@ func (c Claim) proven() string {
 	return evidence.Holds
 }
 
-// Env is the world of one test: its network, containers, links, faults, clock and notebook. Its methods are for the test's
+// Env is the world of one scenario: its network, containers, links, faults, clock and notebook. Its methods are for the test's
 // goroutine.
 type Env struct {
 	t        TB
@@ -79,10 +82,13 @@ type Env struct {
 	unwatch  context.CancelFunc
 	watch    sync.WaitGroup
 
-	turned map[string]string // knobs of ASSAY_KNOBS that were not declared yet
-	rerun  []string          // ASSAY_KNOBS entries that were used
-	record *evidence.Record
-	proofs proofs
+	patience time.Duration     // of an Await, apart from what the knobs say
+	turning  time.Duration     // the claim's knobs that are durations, together
+	turned   map[string]string // knobs of ASSAY_KNOBS that were not declared yet
+	rerun    []string          // ASSAY_KNOBS entries that were used
+	record   *evidence.Record
+	proofs   proofs
+	noise    noise
 
 	drawings []picture // of what was judged, which are drawn when all is over
 
@@ -121,48 +127,98 @@ type backgroundFailure struct {
 
 var claimID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-// New opens the world of a test that puts the claim to the test. It ends the test with a message that says what to do where
-// there is no Docker engine or a setting is wrong, and skips it under -short. Everything that is made in it is removed when
-// the test ends.
-func New(t TB, claim Claim) *Env {
+// attempts is how often a scenario is run at most whose figures the machine's noise leaves undecided.
+const attempts = 3
+
+// Prove puts the claim to the test: it opens a world, runs the scenario in it, judges, and removes everything that was made. It
+// ends the test with a message that says what to do where there is no Docker engine or a setting is wrong, and skips it under
+// -short.
+//
+// Where the machine was too busy to tell a prediction from its rival, and nothing else is wrong, the scenario is run again in a
+// new world, twice at most. What is undecided then is neither passed nor failed: the test is skipped with what could not be told
+// apart, or fails where ASSAY_REQUIRE_ALL asks for every claim. What fails is never repeated.
+func Prove(t TB, claim Claim, scenario func(*Env)) {
 	t.Helper()
 	if testing.Short() {
 		t.Skipf("-short leaves out what needs containers: claim %s is not put to the test", claim.ID)
 	}
-	e := open(t, claim)
-	if err := e.connect(); err != nil {
+	prove(t, claim, (*Env).connect, scenario)
+}
+
+// prove is Prove with another way to the engine.
+func prove(t TB, claim Claim, connect func(*Env) error, scenario func(*Env)) {
+	t.Helper()
+	var repeats []evidence.Repeat
+	for {
+		e := open(t, claim)
+		e.record.Repeats = repeats
+		if !e.attempt(connect, scenario) {
+			return
+		}
+		repeats = append(repeats, evidence.Repeat{Started: e.record.Started, Duration: e.record.Duration, Undecided: e.record.Undecided})
+	}
+}
+
+// undecidable ends an attempt in the middle: it is thrown by the Env, and caught by attempt.
+type undecidable struct{}
+
+// attempt runs the scenario once, and tells whether it has to be run again. However the scenario ends, its world does.
+func (e *Env) attempt(connect func(*Env) error, scenario func(*Env)) (again bool) {
+	e.t.Helper()
+	defer func() {
+		e.t.Helper()
+		p := recover()
+		if _, early := p.(undecidable); early {
+			p = nil
+		}
+		if p != nil {
+			e.fail(evidence.TestFailed, "panic: %v\n%s", p, debug.Stack())
+		}
+		again = e.finish()
+		if p != nil {
+			panic(p)
+		}
+	}()
+	if err := e.settings(); err != nil {
+		e.fatal(evidence.Broken, "%s", err)
+	}
+	if err := connect(e); err != nil {
 		e.fatal(evidence.Broken, "%s", err)
 	}
 	e.headline()
-	return e
+	e.work.Go(e.metronome)
+	scenario(e)
+	return false
 }
 
-// open is New without an engine: claim, settings, clock and evidence.
+// open makes the world of a scenario, without an engine: clock and evidence.
 func open(t TB, claim Claim) *Env {
 	t.Helper()
-	e := &Env{t: t, claim: claim, recorder: history.New()}
+	e := &Env{t: t, claim: claim, recorder: history.New(), patience: patience}
 	e.proofs.witnesses, e.proofs.unseen = map[*fault.Fault][]string{}, map[*fault.Fault][]string{}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.watching, e.unwatch = context.WithCancel(context.Background())
 	section, link := claims.Section(claim.ID)
-	pkg, rerun := caller(t.Name())
+	from := caller(t.Name())
 	e.record = &evidence.Record{
 		Schema: evidence.Schema, Run: evidence.RunID(), Started: time.Now(),
 		Claim: evidence.Claim{ID: claim.ID, Says: claim.Says, Section: section, Link: link, OnlyIf: claim.OnlyIf, Refuted: claim.Refuted},
-		Test:  t.Name(), Package: pkg, Rerun: rerun,
+		Test:  t.Name(), Package: from.pkg, Rerun: from.rerun, Doc: from.doc, Source: from.source,
 		Sabotage: os.Getenv("ASSAY_SABOTAGE"), Tools: tools(),
 	}
 	e.hooks = &fault.Hooks{
-		Now: e.Now, Sabotaged: e.record.Sabotage == "faults",
+		Now: e.Now, Sabotaged: e.record.Sabotage == sabotageAll, Halved: e.record.Sabotage == sabotageHalf,
 		Injected: e.injected, Healed: e.healed,
 		Fatal: func(err error) { t.Helper(); e.broken(err, "%s", err) },
 	}
-	t.Cleanup(e.finish)
-	if err := e.settings(); err != nil {
-		e.fatal(evidence.Broken, "%s", err)
-	}
 	return e
 }
+
+// What ASSAY_SABOTAGE can be.
+const (
+	sabotageAll  = "faults" // injections do nothing
+	sabotageHalf = "half"   // they do half of what they say, where that has a size
+)
 
 // settings reads what was set from outside, and refuses what makes no sense.
 func (e *Env) settings() error {
@@ -172,8 +228,8 @@ func (e *Env) settings() error {
 	if e.claim.Refuted && e.claim.OnlyIf != "" {
 		return fmt.Errorf("claim %s is both Refuted and true OnlyIf: say which", e.claim.ID)
 	}
-	if s := e.record.Sabotage; s != "" && s != "faults" {
-		return fmt.Errorf("ASSAY_SABOTAGE=%s: there is \"faults\", which makes every injection do nothing", s)
+	if s := e.record.Sabotage; s != "" && s != sabotageAll && s != sabotageHalf {
+		return fmt.Errorf("ASSAY_SABOTAGE=%s: there is %q, which makes every injection do nothing, and %q, which makes it do half", s, sabotageAll, sabotageHalf)
 	}
 	var err error
 	if e.follows, err = followed(e.claim.ID); err != nil {

@@ -19,13 +19,15 @@ import (
 // ASSAY_KNOBS=<claim>.<name>=<duration> says. Knobs are declared before the first Step.
 func (e *Env) Knob(name string, otherwise time.Duration) time.Duration {
 	e.t.Helper()
-	return knob(e, name, otherwise, func(s string) (time.Duration, error) {
+	d := knob(e, name, otherwise, func(s string) (time.Duration, error) {
 		d, err := time.ParseDuration(s)
 		if err == nil && d <= 0 {
 			err = fmt.Errorf("%v is not more than 0", d)
 		}
 		return d, err
 	}, "a duration above 0, e.g. 500ms or 2s")
+	e.turning += d
+	return d
 }
 
 // KnobInt declares a whole number above 0, as Knob does a duration.

@@ -88,7 +88,10 @@ func (n *Node) Direct() *Link {
 
 // Client returns a recorder of one client's operations, which travel over the links. What happens to a link, to the server at
 // its end, or to the mesh of which that server is a member, this client is expected to feel.
-func (e *Env) Client(name string, over ...*Link) *history.Client {
+func (e *Env) Client(name string, over ...*Link) *history.Client { return e.client("", name, over...) }
+
+// client is Client for one on a side.
+func (e *Env) client(side, name string, over ...*Link) *history.Client {
 	var via []string
 	for _, l := range over {
 		server := serverOf(l.To)
@@ -97,7 +100,7 @@ func (e *Env) Client(name string, over ...*Link) *history.Client {
 			via = append(via, mesh.Name)
 		}
 	}
-	return e.recorder.Client(name, via...)
+	return e.recorder.ClientOn(side, name, via...)
 }
 
 // meshOf is the mesh of which the node is a member, if any.

@@ -2,53 +2,155 @@ package harness
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"time"
+
+	"assay/harness/history"
 )
 
-// Load is what a fixture's clients do in the background, round after round. It rests until it is told to run, and between
-// runs. Its methods are for the test's goroutine.
+// Load is what clients do in the background of a scenario, round after round. What one round is, a fixture says; how it went is
+// for its clients to record. A load rests until it is told to run, and between runs. Its methods are for the test's goroutine.
+//
+// A closed load waits for one round before it begins the next: it sends as a client does that needs the answer, and so it sends least
+// when there is most to see. An open load begins a round at each tick of its clock, whatever has become of those before, as the users
+// of a service do who know nothing of each other (Schroeder, Wierman and Harchol-Balter, "Open Versus Closed", 2006).
 type Load struct {
-	turn    chan struct{} // holds one token while the workload may do a round
-	running bool
+	env     *Env
+	clients []*history.Client
+	parts   []*Load // of several together; none of one
+
+	turn     chan struct{} // holds one token while the load may begin a round
+	running  bool
+	underway sync.WaitGroup // rounds of an open load
 }
 
-// Load prepares rounds of work that begin at least pace apart, one after the other, until the test ends. How a round
-// went is for its clients to record.
-func (e *Env) Load(pace time.Duration, round func(context.Context)) *Load {
-	w := &Load{turn: make(chan struct{}, 1)}
-	e.Go("workload", func(ctx context.Context) error {
-		tick := time.NewTicker(pace)
-		defer tick.Stop()
-		for {
+// openLimit bounds how long an open load runs, and so by its pace how many rounds there are.
+const openLimit = 5 * time.Minute
+
+// Load prepares a closed load: rounds that begin at least pace apart, one after the other, until the test ends. The clients are those
+// that record them.
+func (e *Env) Load(pace time.Duration, round func(context.Context), clients ...*history.Client) *Load {
+	return e.load(pace, 0, clients, func(ctx context.Context, _ *Load) { round(ctx) })
+}
+
+// OpenLoad prepares an open load: a round begins at each tick of that pace, and as many are under way as have not ended.
+func (e *Env) OpenLoad(pace time.Duration, round func(context.Context), clients ...*history.Client) *Load {
+	return e.load(pace, int(openLimit/pace), clients, func(ctx context.Context, l *Load) { l.underway.Go(func() { round(ctx) }) })
+}
+
+// load begins rounds, at most so many where a number is given.
+func (e *Env) load(pace time.Duration, most int, clients []*history.Client, begin func(context.Context, *Load)) *Load {
+	l := &Load{env: e, clients: clients, turn: make(chan struct{}, 1)}
+	e.Go("a load", func(ctx context.Context) error {
+		defer l.underway.Wait()
+		clock := time.NewTicker(pace)
+		defer clock.Stop()
+		for begun := 0; ; begun++ {
 			select {
 			case <-ctx.Done():
 				return nil
-			case <-w.turn:
+			case <-l.turn:
 			}
-			round(ctx)
-			w.turn <- struct{}{}
+			if most > 0 && begun == most {
+				l.turn <- struct{}{}
+				return fmt.Errorf("%d rounds have begun, and it was not stopped", most)
+			}
+			begin(ctx, l)
+			l.turn <- struct{}{}
 			select {
 			case <-ctx.Done():
 				return nil
-			case <-tick.C:
+			case <-clock.C:
 			}
 		}
 	})
-	return w
+	return l
 }
 
-// Run lets the rounds begin.
-func (w *Load) Run() {
-	if !w.running {
-		w.running = true
-		w.turn <- struct{}{}
+// Together are several loads that run and stop together, and that each have more where they are to have more.
+func Together(loads ...*Load) *Load { return &Load{parts: loads} }
+
+// Run lets rounds begin.
+func (l *Load) Run() {
+	for _, part := range l.parts {
+		part.Run()
+	}
+	if l.parts == nil && !l.running {
+		l.running = true
+		l.turn <- struct{}{}
 	}
 }
 
-// Stop lets no further round begin, and returns when the last one has ended.
-func (w *Load) Stop() {
-	if w.running {
-		w.running = false
-		<-w.turn
+// Stop lets no further round begin, and returns when those that have begun have ended.
+func (l *Load) Stop() {
+	for _, part := range l.parts {
+		part.Stop()
+	}
+	if l.parts == nil && l.running {
+		l.running = false
+		<-l.turn
+		l.underway.Wait()
+	}
+}
+
+// More is the condition that n more operations, begun from now on, were acknowledged.
+func (l *Load) More(n int) Condition {
+	if l.parts != nil {
+		var all []Condition
+		for _, part := range l.parts {
+			all = append(all, part.More(n))
+		}
+		return every(all)
+	}
+	from := l.env.Now()
+	return func() error {
+		done := 0
+		for _, c := range l.clients {
+			done += len(c.History().Filter(func(op history.Operation) bool {
+				return op.Start >= from && op.Outcome == history.OK && !op.Happened()
+			}))
+		}
+		if done < n {
+			return fmt.Errorf("%d of %d operations of %s were acknowledged", done, n, l.clients[0].Name())
+		}
+		return nil
+	}
+}
+
+// every is the condition that all of them have been reached, each at some time.
+func every(conditions []Condition) Condition {
+	return func() error {
+		var errs []error
+		var rest []Condition
+		for _, c := range conditions {
+			if err := c(); err != nil {
+				errs, rest = append(errs, err), append(rest, c)
+			}
+		}
+		if conditions = rest; errs != nil {
+			return flat(errs)
+		}
+		return nil
+	}
+}
+
+// Runs is a load, or what has one.
+type Runs interface {
+	Run()
+	Stop()
+}
+
+// Run puts loads on.
+func (e *Env) Run(loads ...Runs) {
+	for _, l := range loads {
+		l.Run()
+	}
+}
+
+// Stop takes them off, and returns when what has begun has ended.
+func (e *Env) Stop(loads ...Runs) {
+	for _, l := range loads {
+		l.Stop()
 	}
 }

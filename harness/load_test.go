@@ -25,18 +25,18 @@ func TestWorkload(t *testing.T) {
 		}
 		clock.Run()
 		w.Stop() // as it does already
-		e.Await(limit, "another one runs", more(&other))
+		e.Await("another one runs", more(&other))
 		assert.Zero(t, rounds.Load(), "it rests until it is told to run")
 		w.Run()
 		w.Run()
-		e.Await(limit, "it runs", more(&rounds))
+		e.Await("it runs", more(&rounds))
 		w.Stop()
 		w.Stop()
 		ended := rounds.Load()
-		e.Await(limit, "the other one runs on", more(&other))
+		e.Await("the other one runs on", more(&other))
 		assert.Equal(t, ended, rounds.Load(), "it rests again")
 		w.Run()
-		e.Await(limit, "it runs again", more(&rounds))
+		e.Await("it runs again", more(&rounds))
 		w.Stop()
 	}) // which ends, though one rests and the other runs
 }

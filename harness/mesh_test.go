@@ -148,7 +148,7 @@ func TestMeshOfContainers(t *testing.T) {
 		p := startPeers(t, e, "n1", "n2", "n3")
 		require.Equal(t, []string{"n1", "n1", "cluster", "n2", "n2"}, e.Client("client", p.nodes["n1"].Direct(), p.nodes["n2"].Direct()).Via(),
 			"clients of members feel the mesh, too")
-		e.Await(patience, "all talk with each other", p.Whole, p.talks)
+		e.Await("all talk with each other", p.Whole, p.talks)
 		require.Equal(t, check.Unknown, p.Felt().Verdict, "without a fault nobody is cut off")
 		e.Calm(good)
 
@@ -171,18 +171,18 @@ func TestMeshOfContainers(t *testing.T) {
 			f := form.inject()
 			said, err := p.say()
 			require.NoError(t, err, "a black hole takes what is said")
-			e.Await(patience, "what is not lost is heard", p.heard(said, lost))
+			e.Await("what is not lost is heard", p.heard(said, lost))
 			p.deaf(said, lost)
 			felt := p.Felt()
 			require.Equal(t, check.Holds, felt.Verdict, felt.Summary)
 			e.Witness(f, felt)
 			e.Heal(f)
-			e.Await(patience, "all talk with each other again", p.talks, p.Whole)
+			e.Await("all talk with each other again", p.talks, p.Whole)
 			p.deaf(said, lost) // nor did it come late
 		}
 
 		f := p.Sever([]string{"n1"}, []string{"n2", "n3"})
-		e.Await(patience, "who is cut off is told", func() error {
+		e.Await("who is cut off is told", func() error {
 			if _, err := p.get("n1", "/say?to=n2&on=dialled&what=severed"); err == nil {
 				return fmt.Errorf("n1 still has a connection")
 			}
@@ -190,18 +190,18 @@ func TestMeshOfContainers(t *testing.T) {
 		})
 		e.Witness(f, p.Felt())
 		e.Heal(f)
-		e.Await(patience, "all talk with each other again", p.talks, p.Whole)
+		e.Await("all talk with each other again", p.talks, p.Whole)
 
 		// A member comes back to the mesh, and to its links, as it went.
 		killed := p.nodes["n2"].Kill()
 		require.Error(t, p.Reaches("n1", "n2")())
 		e.Witness(killed, check.That("n2 is dead", true, "it is"))
 		e.Heal(killed)
-		e.Await(patience, "all talk with each other again", p.nodes["n2"].Answers, p.talks, p.Whole)
+		e.Await("all talk with each other again", p.nodes["n2"].Answers, p.talks, p.Whole)
 		f = p.Isolate("n2")
 		e.Witness(f, p.Felt())
 		e.Heal(f)
-		e.Await(patience, "all talk with each other again", p.talks, p.Whole)
+		e.Await("all talk with each other again", p.talks, p.Whole)
 
 		e.Holds("nothing is lost", good)
 		e.Breaks("nothing is lost", "the control", bad)
@@ -218,12 +218,12 @@ func TestSabotagedMeshIsNoticed(t *testing.T) {
 	t.Setenv("ASSAY_SABOTAGE", "faults")
 	r := withEngine(t, func(e *Env) {
 		p := startPeers(t, e, "n1", "n2")
-		e.Await(10*time.Second, "both talk", p.Whole, p.talks)
+		e.Await("both talk", p.Whole, p.talks)
 		e.Calm(good)
 		f := p.Isolate("n1")
 		e.Witness(f, p.Felt())
 		e.Heal(f)
-		e.Await(10*time.Second, "both talk", p.Whole)
+		e.Await("both talk", p.Whole)
 		e.Holds("nothing is lost", good)
 		e.Breaks("nothing is lost", "the control", bad)
 	})

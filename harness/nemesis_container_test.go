@@ -52,8 +52,8 @@ func TestNemesisOnAServer(t *testing.T) {
 		work.Run()
 		run := e.Nemesis(everything(link, server, 800*ms, 1000*ms)...).
 			Over(Plan{Over: 17000 * ms, Shortest: 2400 * ms, Longest: 3000 * ms, Rest: 400 * ms})
-		e.Await(time.Minute, "the nemesis is at its end", run.Ended)
-		e.Await(10*time.Second, "the server is back", server.Answers, reach)
+		e.Await("the nemesis is at its end", run.Ended)
+		e.Await("the server is back", server.Answers, reach)
 		work.Stop()
 		proven(e)
 	})
@@ -110,8 +110,8 @@ func TestForgetfulServer(t *testing.T) {
 	work.Run()
 	run := e.Nemesis(everything(link, server, 50*ms, 100*ms)...).
 		Over(Plan{Over: 1500 * ms, Shortest: 150 * ms, Longest: 300 * ms, Rest: 50 * ms})
-	e.Await(time.Minute, "the nemesis is at its end", run.Ended)
-	e.Await(10*time.Second, "the server is back", server.Answers, reach)
+	e.Await("the nemesis is at its end", run.Ended)
+	e.Await("the server is back", server.Answers, reach)
 	work.Stop()
 
 	e.Step("verdict")

@@ -143,8 +143,8 @@ func (s storm) run(t *testing.T, e *Env) {
 	if s.during != nil {
 		s.during(e, w, run)
 	} else {
-		e.Await(nemesisLimit, "the nemesis is at its end", run.Ended)
-		e.Await(nemesisLimit, "the wire works", w.call)
+		e.Await("the nemesis is at its end", run.Ended)
+		e.Await("the wire works", w.call)
 	}
 	work.Stop()
 	if s.after != nil {
@@ -342,7 +342,7 @@ func TestNemesisThatMakesNoSense(t *testing.T) {
 	}
 	t.Run("two of them", func(t *testing.T) {
 		r := offline(t, storm{actions: severs, during: func(e *Env, w wire, run *Run) {
-			e.Await(nemesisLimit, "the nemesis is at its end", run.Ended)
+			e.Await("the nemesis is at its end", run.Ended)
 			e.Nemesis(severs(w)...).Over(short)
 		}}.scenario(t))
 		r.failedWith(t, evidence.Broken, "a second nemesis was started")
@@ -353,14 +353,14 @@ func TestScheduleBites(t *testing.T) {
 	t.Run("one window that nobody felt", func(t *testing.T) {
 		schedule(t, window("sever", 20*ms, 60*ms), window("sever", 120*ms, 10*ms))
 		r := offline(t, storm{actions: severs, idle: true, during: func(e *Env, w wire, run *Run) {
-			e.Await(nemesisLimit, "the wire is cut", func() error {
+			e.Await("the wire is cut", func() error {
 				if w.call() == nil {
 					return errors.New("it is whole")
 				}
 				return nil
 			})
-			e.Await(nemesisLimit, "the nemesis is at its end", run.Ended)
-			e.Await(nemesisLimit, "the wire works", w.call)
+			e.Await("the nemesis is at its end", run.Ended)
+			e.Await("the wire works", w.call)
 		}}.scenario(t))
 		require.Empty(t, r.errors)
 		rec := r.record(t)
@@ -391,11 +391,11 @@ func TestScheduleBites(t *testing.T) {
 		schedule(t, window("sever", 20*ms, 500*ms), window("delay", 600*ms, 700*ms, "by", "400ms", "way", "client to server"))
 		r := offline(t, storm{actions: delays, idle: true, during: func(e *Env, w wire, run *Run) {
 			for n := range 2 {
-				e.Await(nemesisLimit, "the next window begins", begun(run, n+1))
+				e.Await("the next window begins", begun(run, n+1))
 				require.NoError(t, w.call())
 			}
-			e.Await(nemesisLimit, "the nemesis is at its end", run.Ended)
-			e.Await(nemesisLimit, "the wire works", w.call)
+			e.Await("the nemesis is at its end", run.Ended)
+			e.Await("the wire works", w.call)
 		}}.scenario(t))
 		require.Len(t, r.errors, 2)
 		require.Contains(t, r.errors[0], `vacuous: nobody felt the nemesis's "sever"`)
@@ -440,7 +440,7 @@ func TestNemesisIsAwaited(t *testing.T) {
 		schedule(t, window("sever", 20*ms, time.Minute))
 		var f []*fault.Fault
 		r := offline(t, storm{actions: severs, during: func(e *Env, w wire, run *Run) {
-			e.Await(nemesisLimit, "the wire is cut", begun(run, 1))
+			e.Await("the wire is cut", begun(run, 1))
 			w.call()
 			f = run.Faults()
 		}}.scenario(t))
@@ -450,21 +450,21 @@ func TestNemesisIsAwaited(t *testing.T) {
 	})
 	t.Run("and nothing after it", func(t *testing.T) {
 		r := offline(t, storm{actions: severs, during: func(e *Env, _ wire, run *Run) {
-			e.Await(nemesisLimit, "the nemesis is at its end", run.Ended)
+			e.Await("the nemesis is at its end", run.Ended)
 		}}.scenario(t))
 		r.failedWith(t, evidence.Unhealed, "read before the system was seen to be well")
 	})
 	t.Run("together with what was seen before its end", func(t *testing.T) {
 		r := offline(t, storm{actions: severs, during: func(e *Env, w wire, run *Run) {
-			e.Await(nemesisLimit, "the nemesis is at its end, and the wire worked at some time", w.call, run.Ended)
+			e.Await("the nemesis is at its end, and the wire worked at some time", w.call, run.Ended)
 		}}.scenario(t))
 		r.failedWith(t, evidence.Unhealed, "read before the system was seen to be well")
 	})
 	t.Run("in vain", func(t *testing.T) {
 		schedule(t, window("sever", 20*ms, time.Minute))
 		r := offline(t, storm{actions: severs, during: func(e *Env, _ wire, run *Run) {
-			e.Await(nemesisLimit, "the wire is cut", begun(run, 1))
-			e.Await(0, "the nemesis is at its end", run.Ended)
+			e.Await("the wire is cut", begun(run, 1))
+			e.Await("the nemesis is at its end", run.Ended)
 		}}.scenario(t))
 		require.Contains(t, r.errors[0], "the nemesis has come to window 1 of 1 (sever, from 20ms for 1m0s)")
 	})
@@ -493,13 +493,13 @@ func TestNemesisHealsWhateverHappens(t *testing.T) {
 		}}, evidence.Broken, []string{"window 1 of the nemesis", "ask the leader: no route"}, true},
 		"an injection waits in vain": {storm{actions: func(w wire) []Action {
 			return []Action{Does("sever", w.Sever, func() *fault.Fault {
-				w.env.Await(20*ms, "there is a leader", func() error { return errors.New("there is none") })
+				w.env.Await("there is a leader", func() error { return errors.New("there is none") })
 				return nil
 			})}
 		}}, evidence.TimedOut, []string{"window 1 of the nemesis", `"there is a leader" was not reached within 20ms: there is none`}, true},
 		"the test fails meanwhile": {storm{actions: severs, during: func(e *Env, _ wire, run *Run) {
-			e.Await(nemesisLimit, "the first window begins", begun(run, 1))
-			e.Await(0, "never", func() error { return errors.New("no") })
+			e.Await("the first window begins", begun(run, 1))
+			e.Await("never", func() error { return errors.New("no") })
 		}}, evidence.TimedOut, []string{`"never" was not reached`}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -548,7 +548,7 @@ func TestNemesisHealsWhateverHappens(t *testing.T) {
 				},
 				during: func(e *Env, _ wire, _ *Run) {
 					<-underway
-					e.Await(0, "never", func() error { return errors.New("no") })
+					e.Await("never", func() error { return errors.New("no") })
 				},
 			}.run(t, e)
 		})
@@ -579,11 +579,11 @@ func TestInjectionThatAwaits(t *testing.T) {
 	r := offline(t, storm{
 		actions: func(w wire) []Action {
 			return []Action{Does("sever", func() *fault.Fault {
-				w.env.Await(nemesisLimit, "there is a leader", func() error { return nil })
+				w.env.Await("there is a leader", func() error { return nil })
 				return w.Sever()
 			})}
 		},
-		during: func(e *Env, _ wire, run *Run) { e.Await(nemesisLimit, "the nemesis is at its end", run.Ended) },
+		during: func(e *Env, _ wire, run *Run) { e.Await("the nemesis is at its end", run.Ended) },
 	}.scenario(t))
 	r.failedWith(t, evidence.Unhealed, "read before the system was seen to be well")
 	require.Contains(t, r.notebook.String(), "✓ there is a leader")
@@ -598,11 +598,11 @@ func TestDelayIsFeltAfterAnOutage(t *testing.T) {
 		long := w.Delay(fault.ClientToServer, 900*ms)
 		w.call()
 		e.Heal(long)
-		e.Await(time.Second, "the wire works", w.call)
+		e.Await("the wire works", w.call)
 		brief := w.Delay(fault.ClientToServer, 400*ms)
 		w.call()
 		e.Heal(brief)
-		e.Await(time.Second, "the wire works", w.call)
+		e.Await("the wire works", w.call)
 		proven(e)
 	})
 	require.Empty(t, r.errors)

@@ -31,7 +31,7 @@ func (e *Env) headline() {
 	}
 	e.say("  seed %d, engine %s at %s", r.Seed, r.Engine.Version, r.Engine.Address)
 	if r.Sabotage != "" {
-		e.say("  SABOTAGED (ASSAY_SABOTAGE=%s): injections do nothing, so this test must fail", r.Sabotage)
+		e.say("  SABOTAGED (ASSAY_SABOTAGE=%s): injections do %s, so this test must fail", r.Sabotage, map[string]string{sabotageAll: "nothing", sabotageHalf: "half of what they say"}[r.Sabotage])
 	}
 }
 
@@ -75,6 +75,8 @@ func concluded(r *evidence.Record) string {
 		return "is refuted: " + r.Claim.Says
 	case evidence.NotProvable:
 		return "is NOT PROVABLE HERE: " + r.Unprovable
+	case evidence.Undecided:
+		return "is UNDECIDED HERE: the machine is too busy"
 	}
 	return "is NOT proven"
 }

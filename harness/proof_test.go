@@ -88,7 +88,7 @@ func sound(t *testing.T, e *Env, w wire) {
 	w.call()
 	e.Step("heal")
 	e.Heal(cut)
-	e.Await(time.Second, "the wire works", w.call)
+	e.Await("the wire works", w.call)
 	e.Step("verdict")
 	e.Holds("nothing is lost", good)
 	e.Breaks("nothing is lost", "the control", bad)
@@ -196,7 +196,7 @@ func TestVacuous(t *testing.T) {
 			require.NoError(t, w.call())
 			e.Calm(good)
 			e.Heal(w.Sever())
-			e.Await(time.Second, "the wire works", w.call)
+			e.Await("the wire works", w.call)
 			e.Holds("nothing is lost", good)
 			e.Breaks("nothing is lost", "the control", bad)
 		})
@@ -215,7 +215,7 @@ func TestVacuous(t *testing.T) {
 			e.Calm(good)
 			delay := w.Delay(fault.ClientToServer, 100*time.Millisecond)
 			e.Heal(delay)
-			e.Await(time.Second, "the wire works", w.call)
+			e.Await("the wire works", w.call)
 			e.Holds("nothing is lost", good)
 			e.Breaks("nothing is lost", "the control", bad)
 		})
@@ -228,7 +228,7 @@ func TestVacuous(t *testing.T) {
 			cut := w.Sever()
 			e.Witness(cut, check.That("reads were stale", false, "0 of 10 were"))
 			e.Heal(cut)
-			e.Await(time.Second, "the wire works", w.call)
+			e.Await("the wire works", w.call)
 			e.Holds("nothing is lost", good)
 			e.Breaks("nothing is lost", "the control", bad)
 		})
@@ -252,7 +252,7 @@ func TestWitnessed(t *testing.T) {
 				f := do.inject(w)
 				w.call()
 				e.Heal(f)
-				e.Await(time.Second, "the wire works", w.call)
+				e.Await("the wire works", w.call)
 				e.Holds("nothing is lost", good)
 				e.Breaks("nothing is lost", "the control", bad)
 			})
@@ -313,7 +313,7 @@ func TestWitnessed(t *testing.T) {
 			w.Event(history.Deliver, "orders", 1, 2)
 			w.Event(history.Deliver, "orders", 2, 1) // after the fault, so neither of it
 			w.Event(history.Deliver, "orders", 2, 2)
-			e.Await(time.Second, "the wire works", w.call)
+			e.Await("the wire works", w.call)
 			e.Holds("nothing is lost", good)
 			e.Breaks("nothing is lost", "the control", bad)
 		})
@@ -327,7 +327,7 @@ func TestWitnessed(t *testing.T) {
 			f := w.Sever()
 			w.BeginCompareAndSet("register", 1, 2).End(history.Failed, nil)
 			e.Heal(f)
-			e.Await(time.Second, "the wire works", w.call)
+			e.Await("the wire works", w.call)
 			e.Holds("nothing is lost", good)
 			e.Breaks("nothing is lost", "the control", bad)
 		})
@@ -340,7 +340,7 @@ func TestWitnessed(t *testing.T) {
 			f := w.Sever()
 			e.Client("bystander").Begin(history.Write, "", 1).End(history.Unknown, io.EOF)
 			e.Heal(f)
-			e.Await(time.Second, "the wire works", w.call)
+			e.Await("the wire works", w.call)
 			e.Holds("nothing is lost", good)
 			e.Breaks("nothing is lost", "the control", bad)
 		})
@@ -367,7 +367,7 @@ func TestUnhealed(t *testing.T) {
 			e.Calm(good)
 			cut := w.Sever()
 			w.call()
-			e.Await(time.Second, "something before the heal", func() error { return nil })
+			e.Await("something before the heal", func() error { return nil })
 			e.Heal(cut)
 			e.Holds("nothing is lost", good)
 			e.Breaks("nothing is lost", "the control", bad)
@@ -392,7 +392,7 @@ func TestNotCalm(t *testing.T) {
 			cut := w.Sever()
 			w.call()
 			e.Heal(cut)
-			e.Await(time.Second, "the wire works", w.call)
+			e.Await("the wire works", w.call)
 			e.Calm(good)
 			e.Holds("nothing is lost", good)
 			e.Breaks("nothing is lost", "the control", bad)
@@ -408,7 +408,7 @@ func TestAwait(t *testing.T) {
 	t.Run("timed out", func(t *testing.T) {
 		r := offline(t, func(e *Env) {
 			e.Step("heal")
-			e.Await(20*time.Millisecond, "every order is acknowledged",
+			e.Await("every order is acknowledged",
 				func() error { return nil },
 				func() error { return errors.New("3 orders to acknowledge") },
 				func() error { return errors.New("not connected") })
@@ -420,7 +420,7 @@ func TestAwait(t *testing.T) {
 		asked := 0
 		offline(t, func(e *Env) {
 			second := false
-			e.Await(time.Second, "both", func() error { asked++; return nil }, func() error {
+			e.Await("both", func() error { asked++; return nil }, func() error {
 				if !second {
 					second = true
 					return errors.New("not yet")
@@ -479,7 +479,7 @@ func TestFaultsThatAreLeftAreUndone(t *testing.T) {
 		w = newWire(t, e)
 		e.Calm(good)
 		w.Sever()
-		e.Await(0, "never", func() error { return errors.New("no") })
+		e.Await("never", func() error { return errors.New("no") })
 	})
 	require.Contains(t, r.errors[0], "was not reached")
 	require.NotNil(t, r.record(t).Verdict)
@@ -498,7 +498,7 @@ func TestBackgroundWorkThatFails(t *testing.T) {
 		failed := make(chan struct{})
 		e.Go("workload", func(context.Context) error { defer close(failed); return errors.New("no more keys") })
 		<-failed
-		e.Await(5*time.Second, "never", func() error { return errors.New("no") })
+		e.Await("never", func() error { return errors.New("no") })
 	})
 	r.failedWith(t, evidence.Broken, "workload: no more keys")
 }
@@ -519,7 +519,7 @@ func TestBackgroundWorkIsOverBeforeAnythingIsClosed(t *testing.T) {
 			}
 			return nil
 		})
-		e.Await(0, "never", func() error { return errors.New("no") })
+		e.Await("never", func() error { return errors.New("no") })
 	})
 	require.False(t, closedFirst)
 }

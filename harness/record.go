@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,14 +22,15 @@ import (
 	"assay/harness/history"
 )
 
-// finish ends the test's world: judge, heal, close, keep the logs of a failed test, remove everything, write the evidence.
-func (e *Env) finish() {
+// finish ends the scenario's world: judge, heal, close, keep the logs of a failed test, remove everything, write the evidence. It
+// tells whether the scenario has to be run again, since the machine was too busy to decide: then there is no evidence yet.
+func (e *Env) finish() (again bool) {
 	e.t.Helper()
 	e.over = true
 	if e.run != nil {
 		e.run.stop()
 	}
-	if err := errors.Join(e.undeclared(), e.unfollowed()); err != nil && !e.t.Failed() {
+	if err := errors.Join(e.undeclared(), e.unfollowed()); err != nil && !e.t.Failed() && len(e.record.Undecided) == 0 {
 		e.fail(evidence.Broken, "%s", err)
 	}
 	e.reportBackgroundErrors()
@@ -37,16 +41,30 @@ func (e *Env) finish() {
 	e.tellFaults()
 	e.record.Operations = evidence.Bound(e.recorder.History())
 	for _, c := range e.recorder.Clients() {
-		e.record.Clients = append(e.record.Clients, evidence.Client{Name: c.Name(), Via: c.Via()})
+		e.record.Clients = append(e.record.Clients, evidence.Client{Name: c.Name(), Side: c.Side(), Via: c.Via()})
+	}
+	e.record.Noise = e.noise.all()
+	undecided := len(e.record.Undecided) > 0 && !e.t.Failed()
+	if undecided && len(e.record.Repeats) == attempts-1 && os.Getenv("ASSAY_REQUIRE_ALL") != "" {
+		e.fail(evidence.TooBusy, "%s\n  (ASSAY_REQUIRE_ALL is set, so a claim that is undecided here is a failure)", e.tooBusy())
+		undecided = false
 	}
 	e.teardown()
+	undecided = undecided && !e.t.Failed()
 	e.tellNodes()
+	e.record.Duration = ended.Seconds()
+	if undecided && len(e.record.Repeats) < attempts-1 {
+		e.say("the machine was too busy to decide; the scenario is run again, as attempt %d of %d", len(e.record.Repeats)+2, attempts)
+		return true
+	}
 	e.keepDrawings()
 
-	e.record.Duration = ended.Seconds()
 	e.record.Verdict = e.claim.proven()
-	if e.record.Unprovable != "" {
+	switch {
+	case e.record.Unprovable != "":
 		e.record.Verdict = evidence.NotProvable
+	case undecided:
+		e.record.Verdict = evidence.Undecided
 	}
 	if e.t.Failed() {
 		e.record.Verdict = evidence.Failed
@@ -71,6 +89,18 @@ func (e *Env) finish() {
 		e.t.Errorf("%s: the evidence could not be written: %s", evidence.Broken, err)
 	}
 	e.conclusion(path)
+	if undecided {
+		e.t.Skipf("%s", e.tooBusy())
+	}
+	return false
+}
+
+// tooBusy words what could not be decided, and what to do.
+func (e *Env) tooBusy() string {
+	u := e.record.Undecided[0]
+	return fmt.Sprintf("claim %s is UNDECIDED HERE: the machine is too busy to decide it, in %d attempts\n  with noise of %v, %s: %s\n"+
+		"  it is neither passed nor failed. What to do: run it again when less else is running, or turn its knobs up (ASSAY_KNOBS); ASSAY_REQUIRE_ALL=1 makes this a failure",
+		e.claim.ID, len(e.record.Repeats)+1, brief(time.Duration(u.Noise*float64(time.Second))), u.What, u.Message)
 }
 
 func (e *Env) write() (string, error) {
@@ -85,7 +115,7 @@ func (e *Env) write() (string, error) {
 func (e *Env) tellFaults() {
 	for _, f := range e.faults {
 		w := f.Window()
-		r := evidence.Fault{Kind: f.Kind, Target: f.Target, Detail: f.Detail, From: w.From.Seconds(), Undo: f.Undo, Witnesses: e.proofs.witnesses[f], Window: e.run.windowOf(f)}
+		r := evidence.Fault{Kind: f.Kind, Target: f.Target, Detail: f.Detail, From: w.From.Seconds(), Undo: f.Undo, Witnesses: e.proofs.witnesses[f], Halved: f.Halved, Window: e.run.windowOf(f)}
 		if w.To != history.Open {
 			r.To = new(w.To.Seconds())
 		}
@@ -186,26 +216,53 @@ func (e *Env) keepLogs() {
 	}
 }
 
-// caller finds the package of the test that is running, and words the command that runs it again.
-func caller(test string) (pkg, rerun string) {
+// origin is where a scenario is in the code.
+type origin struct{ pkg, rerun, doc, source string }
+
+// caller finds the test that is running, words the command that runs it again, and reads its doc comment where the source is in reach.
+func caller(test string) (o origin) {
 	pcs := make([]uintptr, 64)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
 	// The outermost function that is not the testing package's or the runtime's is the test's.
-	var function string
+	var at runtime.Frame
 	for more := true; more; {
 		var f runtime.Frame
 		if f, more = frames.Next(); !strings.HasPrefix(f.Function, "testing.") && !strings.HasPrefix(f.Function, "runtime.") {
-			function = f.Function
+			at = f
 		}
 	}
 	// "assay/scenarios/messaging_test.TestX": what follows the last slash up to the first dot is the package's last element.
-	slash := strings.LastIndex(function, "/") + 1
-	last, _, _ := strings.Cut(function[slash:], ".")
+	slash := strings.LastIndex(at.Function, "/") + 1
+	last, name, _ := strings.Cut(at.Function[slash:], ".")
 	if plain, err := url.PathUnescape(last); err == nil {
 		last = plain // the linker escapes dots there
 	}
-	pkg = function[:slash] + strings.TrimSuffix(last, "_test")
-	return pkg, evidence.Command(test, pkg)
+	o.pkg = at.Function[:slash] + strings.TrimSuffix(last, "_test")
+	o.rerun = evidence.Command(test, o.pkg)
+	o.doc, o.source = documentation(at.File, name)
+	return o
+}
+
+// documentation is the doc comment of a function, and where it stands from the module's root; nothing where that cannot be read.
+func documentation(file, function string) (doc, source string) {
+	positions := token.NewFileSet()
+	parsed, err := parser.ParseFile(positions, file, nil, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return "", ""
+	}
+	for _, d := range parsed.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Name.Name != function || f.Recv != nil {
+			continue
+		}
+		if root, err := evidence.ModuleRoot(); err == nil {
+			if rel, err := filepath.Rel(root, file); err == nil && filepath.IsLocal(rel) {
+				source = fmt.Sprintf("%s:%d", filepath.ToSlash(rel), positions.Position(f.Pos()).Line)
+			}
+		}
+		return f.Doc.Text(), source
+	}
+	return "", ""
 }
 
 // tools lists what takes part in a run and what version of it. A test binary does not carry the versions of its modules

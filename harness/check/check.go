@@ -69,7 +69,12 @@ type Result struct {
 	Registers bool
 	Verdict   Verdict
 	// Summary is one sentence with the numbers, such as "lost 50 of 150 acknowledged (first: orders/51 published at 1.203s)".
-	Summary    string
+	Summary string
+	// Late is by how much a bound in time was missed, of a property that is violated for no other reason; 0 for any other. It is what a
+	// machine that is slow by so much explains.
+	Late time.Duration
+	// Without says what the one who is judged lacks, where it is a control and that is not told otherwise. Checkers leave it empty.
+	Without    string
 	Violations int                 // how often the property was violated
 	Checked    int                 // how often it could have been
 	Offending  []history.Operation // the first of the operations that violate it, at most 10
@@ -108,15 +113,16 @@ func That(property string, ok bool, format string, args ...any) Result {
 
 // finding is how a checker words its result, whichever it will be.
 type finding struct {
-	subject subject
+	subject    subject
 	property   string
 	violations int
 	checked    int
 	offending  []history.Operation
-	violated   string // the summary if there are violations
-	doubt      string // why the history does not tell, "" if it does
-	trouble    string // why the checker itself failed, "" if it did not
-	holds      string // the summary otherwise
+	violated   string        // the summary if there are violations
+	doubt      string        // why the history does not tell, "" if it does
+	trouble    string        // why the checker itself failed, "" if it did not
+	late       time.Duration // by how much a bound in time was missed, if that is all that was violated
+	holds      string        // the summary otherwise
 }
 
 // result: what was seen broken is broken, whatever else is in doubt; and what is in doubt does not hold. A checker that failed has seen
@@ -127,7 +133,7 @@ func (f finding) result() Result {
 	case f.trouble != "":
 		r.Verdict, r.Summary, r.Violations = Unknown, f.trouble, 0
 	case f.violations > 0:
-		r.Verdict, r.Summary, r.Offending = Violated, f.violated, f.offending
+		r.Verdict, r.Summary, r.Offending, r.Late = Violated, f.violated, f.offending, f.late
 	case f.doubt != "":
 		r.Verdict, r.Summary = Unknown, f.doubt
 	default:

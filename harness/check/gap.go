@@ -22,7 +22,7 @@ func (r OutageReport) NoGapOf(limit time.Duration) Result {
 	case r.Total.OK == 0:
 		f.violations, f.violated = 1, fmt.Sprintf("none of %d operations succeeded", r.Total.Attempted())
 	case r.LongestGap >= limit:
-		f.violations = 1
+		f.violations, f.late = 1, r.LongestGap-limit
 	}
 	return f.result()
 }

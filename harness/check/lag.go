@@ -54,7 +54,7 @@ func (r StalenessReport) SeenWithin(bound time.Duration, w history.Window) Resul
 	}
 	f.violated = fmt.Sprintf("%d of %d writes were seen later than after %s, half of them after %s or more", f.violations, f.checked, howLong(bound), howLong(median(lags)))
 	f.holds = fmt.Sprintf("%d of %d writes were seen within %s, half of them within %s", f.checked-f.violations, f.checked, howLong(bound), howLong(median(lags)))
-	if median(lags) <= bound {
+	if f.late = median(lags) - bound; f.late <= 0 {
 		f.violations = 0
 	}
 	return f.result()
@@ -83,6 +83,24 @@ func (r StalenessReport) Convergence(t time.Duration) time.Duration {
 		after = max(after, l.Write.End+l.Lag-t)
 	}
 	return after
+}
+
+// AnsweredWithin: of the operations that were acknowledged, half or more were so within bound, as SeenWithin is about what is usual.
+func AnsweredWithin(bound time.Duration, ops history.Source) Result {
+	took := latencies(ops)
+	middle := median(took)
+	f := finding{
+		subject: about(ops), property: "operations are usually answered within a bound", checked: len(took),
+		violated: fmt.Sprintf("half of %d operations took %s or more, which is longer than %s", len(took), howLong(middle), howLong(bound)),
+		holds:    fmt.Sprintf("half of %d operations took %s or less, of %s that are allowed", len(took), howLong(middle), howLong(bound)),
+	}
+	switch f.late = middle - bound; {
+	case len(took) == 0:
+		f.doubt = "nothing was answered"
+	case f.late > 0:
+		f.violations = 1
+	}
+	return f.result()
 }
 
 // Latency gives the median time that operations took until they were acknowledged, 0 if none was.

@@ -37,7 +37,7 @@ type OutageReport struct {
 	// the start of the history) to the one after it (or the end of the history).
 	LongestGap time.Duration
 
-	subject subject
+	subject   subject
 	trouble   string   // why the checker itself failed, if it did
 	resumed   int      // operations that began in the window and succeeded before its end
 	succeeded examples // of those
@@ -58,8 +58,7 @@ func Outage(ops history.Source, w history.Window) (r OutageReport) {
 	var begin, end time.Duration // of the history, as far as it is known
 	for i := range h {
 		op := &h[i]
-		switch op.Kind {
-		case history.Deliver, history.Disconnect, history.Hold, history.Lead:
+		if op.Happened() {
 			continue
 		}
 		if r.Total.Attempted() == 0 {

@@ -81,6 +81,7 @@ type Container struct {
 	addresses map[string]netip.Addr // network's name → its own address there, as of the last start
 	ended     bool                  // it was over before its ports could be asked for
 	cgroup    *cgroup               // nil where there is none
+	threads   string                // the file that lists its threads, "" where it is not in reach
 
 	kills atomic.Pointer[int64] // killsForMemory when its memory was limited, nil while it is not, or where nobody counts
 
@@ -270,6 +271,7 @@ func (c *Container) look(ctx context.Context) error {
 	c.ports, c.addresses, c.ImageID = ports, addresses, inspect.Container.Image
 	c.ended = !inspect.Container.State.Running
 	c.cgroup = cgroupOf(c.id, inspect.Container.State.Pid)
+	c.threads = threadsOf(c.id, inspect.Container.State.Pid)
 	return nil
 }
 
@@ -330,7 +332,7 @@ func (c *Container) Kill(ctx context.Context) error {
 func (c *Container) Down() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ports, c.cgroup = nil, nil
+	c.ports, c.cgroup, c.threads = nil, nil, ""
 }
 
 // Pause freezes the container's processes (the cgroup freezer): connections stay open, nothing answers.

@@ -13,7 +13,7 @@ import (
 
 // Schema names the version of the record's layout. A reader refuses a record of another schema; a change that an old
 // reader would misread takes a new number.
-const Schema = "assay/evidence/v1"
+const Schema = "assay/evidence/v2"
 
 // The verdicts of a run. With the first three all proofs were given: they differ in what that says of the guide's sentence.
 const (
@@ -21,6 +21,7 @@ const (
 	OnlyIf      = "only if"           // it holds under a condition that the guide leaves out: see Claim.OnlyIf
 	Refuted     = "refuted"           // a running system was seen to do otherwise
 	NotProvable = "not provable here" // this engine or its kernel lacks what the test needs: see Record.Unprovable
+	Undecided   = "undecided here"    // the machine was too busy to tell a prediction from its rival: see Record.Undecided
 	Failed      = "failed"            // at least one proof was not given: see Failures
 )
 
@@ -39,6 +40,7 @@ const (
 	Died        = "died"        // a container ended that nobody had killed
 	Broken      = "broken"      // the harness could not do its work: engine, image, fault, bad setting
 	TestFailed  = "test failed" // the test failed by other means than the harness's words
+	TooBusy     = "undecided"   // the machine was too busy to decide, and ASSAY_REQUIRE_ALL asks for every claim
 	LeftBehind  = "left behind" // cleanup could not remove everything
 )
 
@@ -49,16 +51,23 @@ type Record struct {
 	Claim   Claim  `json:"claim"`
 	Verdict string `json:"verdict"`
 	// Unprovable says what could not be had here and why, where the verdict is NotProvable.
-	Unprovable string    `json:"unprovable,omitempty"`
-	Started    time.Time `json:"started"`
-	Duration   float64   `json:"duration_s"`
-	Test       string    `json:"test"`    // the Go test's name
-	Package    string    `json:"package"` // its import path
-	Rerun      string    `json:"rerun"`   // the command that runs it again with the same seed and knobs
-	Seed       uint64    `json:"seed"`
-	Sabotage   string    `json:"sabotage,omitempty"` // what ASSAY_SABOTAGE switched off, if anything
+	Unprovable string `json:"unprovable,omitempty"`
+	// Undecided says what could not be told apart, where the verdict is Undecided. Only measured noise makes a claim undecided.
+	Undecided []Undecision `json:"undecided,omitempty"`
+	// Repeats are the runs of the same test before this one that could not decide, and were repeated for that reason alone.
+	Repeats  []Repeat  `json:"repeats,omitempty"`
+	Started  time.Time `json:"started"`
+	Duration float64   `json:"duration_s"`
+	Test     string    `json:"test"`             // the Go test's name
+	Package  string    `json:"package"`          // its import path
+	Doc      string    `json:"doc,omitempty"`    // the scenario's own doc comment: the concept, and a drawing
+	Source   string    `json:"source,omitempty"` // file:line of the scenario, from the module's root
+	Rerun    string    `json:"rerun"`            // the command that runs it again with the same seed and knobs
+	Seed     uint64    `json:"seed"`
+	Sabotage string    `json:"sabotage,omitempty"` // what ASSAY_SABOTAGE switched off, if anything
 
 	Knobs        []Knob        `json:"knobs"`
+	Sides        []Side        `json:"sides,omitempty"`
 	Nodes        []Node        `json:"nodes"`
 	Links        []Link        `json:"links"`
 	Clients      []Client      `json:"clients,omitempty"`
@@ -71,7 +80,8 @@ type Record struct {
 	Operations   Operations    `json:"operations"`
 	Engine       Engine        `json:"engine"`
 	Tools        Tools         `json:"tools"`
-	Logs         []string      `json:"logs,omitempty"` // container logs kept beside the record, when the test failed
+	Noise        []Beat        `json:"noise,omitempty"` // from the test's first to its last moment
+	Logs         []string      `json:"logs,omitempty"`  // container logs kept beside the record, when the test failed
 	Drawings     []Drawing     `json:"drawings,omitempty"`
 }
 
@@ -107,10 +117,20 @@ type Link struct {
 	To   string `json:"to"`   // node:port
 }
 
+// Side is one side of the comparison that a claim is: the subject, which has the mechanism, or a control, which lacks it.
+type Side struct {
+	Name    string `json:"name"`
+	Without string `json:"without,omitempty"` // of a control: what was taken away; "" for the subject
+}
+
+// Control tells whether the side lacks the mechanism.
+func (s Side) Control() bool { return s.Without != "" }
+
 // Client is one of those whose operations were recorded.
 type Client struct {
 	Name string   `json:"name"`
-	Via  []string `json:"via,omitempty"` // the links that it uses, and the nodes at their ends
+	Side string   `json:"side,omitempty"` // the name of the Side that it is on; "" for what the sides share
+	Via  []string `json:"via,omitempty"`  // the links that it uses, and the nodes at their ends
 }
 
 // Step is one line of the scenario.
@@ -129,17 +149,58 @@ type Fault struct {
 	To        *float64 `json:"to_s"` // null: never undone by the scenario
 	Undo      string   `json:"undo"` // how it was undone: "heal", "restart", "resume"
 	Witnesses []string `json:"witnesses"`
+	Nature    string   `json:"nature,omitempty"` // what shows that it was what it says, such as the exit status that a kill left
+	Halved    bool     `json:"halved,omitempty"` // sabotage has made it half of what it says
 	Window    int      `json:"window,omitempty"` // of the schedule, counted from 1; 0 for what the scenario did by itself
 }
 
-// Measurement is a figure and the interval that was predicted for it; a null bound is open.
+// Measurement is a figure and the interval that was predicted for it; a null bound is open. The prediction is as wide as the noise
+// made it: without noise it was Noise narrower where it is widened, which is High, and Low too where Sampled.
 type Measurement struct {
 	Name  string   `json:"name"`
+	Side  string   `json:"side,omitempty"` // whose figure it is; "" for one of the claim itself
 	Value float64  `json:"value"`
 	Unit  string   `json:"unit"`
 	Low   *float64 `json:"low"`
 	High  *float64 `json:"high"`
-	OK    bool     `json:"ok"`
+	OK    bool     `json:"ok"` // the value lies in the interval
+	// Noise is by how many seconds the machine's noise has widened the prediction; 0 for what is no time.
+	Noise   float64 `json:"noise_s,omitempty"`
+	Sampled bool    `json:"sampled,omitempty"` // noise has widened it downwards, too
+	N       int     `json:"n,omitempty"`       // of a median or a share: of how many
+	// Rivals are what would have been seen if the fault had done nothing, or half of it, or the mechanism had been missing. A
+	// figure without rivals accompanies others.
+	Rivals []Rival `json:"rivals,omitempty"`
+}
+
+// Rival is what a prediction excludes; a null bound is open.
+type Rival struct {
+	Name string   `json:"name"`
+	Low  *float64 `json:"low"`
+	High *float64 `json:"high"` // with the noise
+	// Undecided says that noise made the prediction and the rival overlap.
+	Undecided bool `json:"undecided,omitempty"`
+}
+
+// Undecision is something that a run could not tell because of the machine's noise.
+type Undecision struct {
+	What    string  `json:"what"` // the figure's name, or the property
+	Noise   float64 `json:"noise_s"`
+	Message string  `json:"message"` // with the two values that could not be told apart
+}
+
+// Repeat is a run that could not decide.
+type Repeat struct {
+	Started   time.Time    `json:"started"`
+	Duration  float64      `json:"duration_s"`
+	Undecided []Undecision `json:"undecided"`
+}
+
+// Beat is how late the machine let things happen since the last one, in seconds: see Env's noise in package harness.
+type Beat struct {
+	At      float64 `json:"at_s"`
+	Usual   float64 `json:"usual_s"`
+	Longest float64 `json:"longest_s"`
 }
 
 // Check is one verdict of a checker.
@@ -150,7 +211,8 @@ type Check struct {
 	Clients  []string `json:"clients,omitempty"` // all whose operations were looked at
 	// Registers says that the checker took keys for registers, whose reads return what was written last.
 	Registers bool   `json:"registers,omitempty"`
-	Control   string `json:"control,omitempty"` // who broke it, for role "breaks"
+	Side      string `json:"side,omitempty"`    // the name of the Side that was judged, where it is of one
+	Control   string `json:"control,omitempty"` // what was taken away, for role "breaks"
 	Verdict   string `json:"verdict"`           // of the checker: "holds", "violated" or "unknown"
 	OK        bool   `json:"ok"`                // what the role asked for
 	Summary   string `json:"summary"`

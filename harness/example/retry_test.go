@@ -43,7 +43,7 @@ func TestRetriedOrderIsChargedOnce(t *testing.T) {
 
 	env.Step("heal")
 	env.Heal(halfOpen)
-	env.Await(10*time.Second, "sent again, every order is acknowledged", careful.Retry, careless.Retry)
+	env.Await("sent again, every order is acknowledged", careful.Retry, careless.Retry)
 
 	env.Step("verdict")
 	held, broke := check.Delivery(careful, careful.Ledger()), check.Delivery(careless, careless.Ledger())

@@ -155,6 +155,18 @@ func (n *Node) Skew(ahead time.Duration) *Fault {
 		func(ctx context.Context) error { return n.machine.Clock(ctx, 0) })
 }
 
+// HeldBack tells whether a fault keeps the node from running as it would: it is starved, or paused, or down.
+func (n *Node) HeldBack() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, sort := range []string{"starve", down} {
+		if last := n.last[sort]; last != nil && !last.isHealed() {
+			return true
+		}
+	}
+	return false
+}
+
 // Restart starts a node again that was killed, lost its power, or has ended by itself of what was done to it (a Squeeze, a full
 // disk). It returns when the processes run; whether the server in it is ready is for a condition to await.
 func (n *Node) Restart() {

@@ -97,6 +97,16 @@ type Operation struct {
 	Err     string // what the client was told when it did not succeed
 }
 
+// Happened tells whether op is an event that merely happened to its client, or what it did on its own, and no request that could be
+// answered.
+func (op Operation) Happened() bool {
+	switch op.Kind {
+	case Deliver, Disconnect, Hold, Lead:
+		return true
+	}
+	return false
+}
+
 // EffectBy gives the time by which op has taken effect if it ever does: its End when it is known how it ended, else Open.
 func (op Operation) EffectBy() time.Duration {
 	if op.Outcome == Unknown {
@@ -150,6 +160,26 @@ func compare(a, b *Operation) int {
 type Window struct {
 	Name     string
 	From, To time.Duration
+}
+
+// Always is the window of the whole test.
+var Always = Window{To: Open}
+
+// Since gives the window from t on.
+func Since(t time.Duration) Window { return Window{From: t, To: Open} }
+
+// Until gives the window from the beginning to t.
+func Until(t time.Duration) Window { return Window{To: t} }
+
+// Between gives the window from one moment to another.
+func Between(from, to time.Duration) Window { return Window{From: from, To: to} }
+
+// Length gives how long w is; Open while it lasts.
+func (w Window) Length() time.Duration {
+	if w.To == Open {
+		return Open
+	}
+	return w.To - w.From
 }
 
 // Contains tells whether t lies in w, its ends included.

@@ -28,6 +28,12 @@ func (r *Recorder) Now() time.Duration { return time.Since(r.epoch) }
 // Client adds a client. Via names the links and nodes that its operations travel over, from which it can be told who should have felt a
 // fault. When the name is taken, the client is called name#2, name#3, …: reports tell clients apart by their names.
 func (r *Recorder) Client(name string, via ...string) *Client {
+	return r.ClientOn("", name, via...)
+}
+
+// ClientOn is Client for one that stands on a side of a comparison, given by the side's name. One on no side, "", does what the sides
+// share.
+func (r *Recorder) ClientOn(side, name string, via ...string) *Client {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	unique := name
@@ -36,7 +42,7 @@ func (r *Recorder) Client(name string, via ...string) *Client {
 		unique = fmt.Sprintf("%s#%d", name, r.names[name])
 	}
 	r.names[unique]++
-	c := &Client{epoch: r.epoch, name: unique, via: slices.Clone(via)}
+	c := &Client{epoch: r.epoch, name: unique, side: side, via: slices.Clone(via)}
 	r.clients = append(r.clients, c)
 	return c
 }
@@ -64,6 +70,7 @@ func (r *Recorder) History() History {
 type Client struct {
 	epoch time.Time
 	name  string
+	side  string
 	via   []string
 
 	mu sync.Mutex
@@ -81,6 +88,9 @@ const (
 
 // Name gives the client's name, which is unique among the clients of its recorder.
 func (c *Client) Name() string { return c.name }
+
+// Side gives the name of the side that the client is on, "" for none.
+func (c *Client) Side() string { return c.side }
 
 // Via gives the names of the links and nodes that the client's operations travel over.
 func (c *Client) Via() []string { return slices.Clone(c.via) }

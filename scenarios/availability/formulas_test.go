@@ -25,7 +25,7 @@ func TestAvailabilityOfParts(t *testing.T) {
 
 	servers := []*harness.Node{apptest.Worker(env, "server-1"), apptest.Worker(env, "server-2")}
 	apart, together := newParts(env, "apart", servers), newParts(env, "together", servers)
-	env.Await(limit, "both servers answer", servers[0].Answers, servers[1].Answers)
+	env.Await("both servers answer", servers[0].Answers, servers[1].Answers)
 
 	env.Step("steady state: all parts are up, and nobody misses an answer")
 	apart.ask(requests)
@@ -45,7 +45,7 @@ func TestAvailabilityOfParts(t *testing.T) {
 	during.To = env.Now()
 
 	env.Step("heal")
-	env.Await(limit, "all parts answer again", apart.first.Answered, apart.second.Answered, together.first.Answered, together.second.Answered)
+	env.Await("all parts answer again", apart.first.Answered, apart.second.Answered, together.first.Answered, together.second.Answered)
 	after := history.Window{From: env.Now(), To: history.Open}
 	apart.ask(requests)
 	together.ask(requests)

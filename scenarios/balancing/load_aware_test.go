@@ -45,23 +45,23 @@ func TestLoadAwareSelection(t *testing.T) {
 
 	env.Step("steady state: all servers are fast, and get the same")
 	first := aware.Send(2*len(servers), 10*pace)
-	env.Await(limit, "the first are answered", aware.Settled)
+	env.Await("the first are answered", aware.Settled)
 	pace = max(pace, min(time.Duration(stat.Median(aware.Took(first))*float64(time.Second)), 10*pace)) // on a busy machine one takes longer
 	calm := aware.Send(requests/3, pace)
 	calmToo := blind.Send(requests/3, pace)
-	env.Await(limit, "all are answered", aware.Settled, blind.Settled)
+	env.Await("all are answered", aware.Settled, blind.Settled)
 	env.Calm(notLess(aware.By(calm, servers...)), notLess(blind.By(calmToo, servers...)))
 
 	env.Step("fault: one server is starved")
 	starved := servers[0].Starve(float64(percent) / 100)
 	looked := aware.Send(requests, pace)
-	env.Await(limit, "all are answered", aware.Settled)
+	env.Await("all are answered", aware.Settled)
 	inTurn := blind.Send(requests, pace)
 
 	env.Step("heal")
 	env.Heal(starved)
-	env.Await(limit, "all are answered", blind.Settled)
-	env.Await(limit, "the server is fast again", servers[0].Answers)
+	env.Await("all are answered", blind.Settled)
+	env.Await("the server is fast again", servers[0].Answers)
 
 	env.Step("verdict")
 	byLoad, byTurn := aware.By(looked, servers...), blind.By(inTurn, servers...)

@@ -46,23 +46,23 @@ func TestTimeToLiveCountsOnTheClock(t *testing.T) {
 
 	env.Step("steady state: a read returns the last update")
 	redistest.Run(honest, control)
-	env.Await(limit, "both are updated and read", redistest.Turns(25, honest, control))
+	env.Await("both are updated and read", redistest.Turns(25, honest, control))
 	calm := history.Window{To: env.Now()}
 	env.Calm(reads(honest, calm).NeverStale(), reads(control, calm).NeverStale())
 
 	env.Step("fault: invalidations are lost, then a clock steps back")
 	cut, cutToo := link.Sever(), another.Sever()
-	env.Await(limit, "both are read", redistest.Turns(25, honest, control))
+	env.Await("both are read", redistest.Turns(25, honest, control))
 	skewed := stepped.Skew(-step)
-	env.Await(limit+2*(ttl+step), "what was there then is gone, and what came after", past(env.Now()+2*ttl+step))
+	env.Await("what was there then is gone, and what came after", past(env.Now()+2*ttl+step))
 
 	env.Step("the clock steps forward, then invalidations come through again")
 	env.Heal(skewed)
-	env.Await(limit+2*ttl, "what was there then is gone", past(env.Now()+2*ttl))
+	env.Await("what was there then is gone", past(env.Now()+2*ttl))
 	env.Heal(cut, cutToo)
-	env.Await(limit+ttl, "both are told of updates", honest.Connected, control.Connected, redistest.Turns(25, honest, control))
+	env.Await("both are told of updates", honest.Connected, control.Connected, redistest.Turns(25, honest, control))
 	redistest.Stop(honest, control)
-	env.Await(limit+ttl, "both are fresh", honest.Fresh, control.Fresh)
+	env.Await("both are fresh", honest.Fresh, control.Fresh)
 
 	env.Step("verdict")
 	all, bound := history.Window{To: history.Open}, ttl+redistest.Tick

@@ -48,7 +48,7 @@ func TestDurability(t *testing.T) {
 	killed, killedToo := postgres.Kill(), unsynced.Kill()
 	add(1)
 	env.Heal(killed, killedToo)
-	env.Await(recovery, "both are back", postgres.Answers, unsynced.Answers)
+	env.Await("both are back", postgres.Answers, unsynced.Answers)
 	crashed, hastyCrashed, unsyncedCrashed := compare()
 
 	env.Step("fault: both lose their power, right after the next rows were acknowledged")
@@ -58,7 +58,7 @@ func TestDurability(t *testing.T) {
 
 	env.Step("heal")
 	env.Heal(cut, cutToo)
-	env.Await(recovery, "one is back, of the other it is known what is left", postgres.Answers, unsynced.Decided)
+	env.Await("one is back, of the other it is known what is left", postgres.Answers, unsynced.Decided)
 	dark, _, unsyncedDark := compare()
 
 	env.Step("verdict")

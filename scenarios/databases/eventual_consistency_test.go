@@ -36,29 +36,29 @@ func TestEventualConsistency(t *testing.T) {
 	same := []harness.Condition{replica.Following, strictReplica.Following, replica.CaughtUp, strictReplica.CaughtUp}
 
 	env.Step("steady state: the copies follow, and are the same when nobody writes")
-	env.Await(limit, "both replicas follow", replica.Following, strictReplica.Following)
+	env.Await("both replicas follow", replica.Following, strictReplica.Following)
 	redistest.Write(plain, waiting, refusing)
 	redistest.Read(plain, waiting, refusing)
-	env.Await(limit, "all are written and read", redistest.Written(25, plain, waiting, refusing), redistest.Seen(25, plain, waiting, refusing))
+	env.Await("all are written and read", redistest.Written(25, plain, waiting, refusing), redistest.Seen(25, plain, waiting, refusing))
 	redistest.StopWriting(plain, waiting, refusing)
-	env.Await(limit, "the replicas have caught up", same...)
+	env.Await("the replicas have caught up", same...)
 	env.Calm(copies(plain), copies(waiting), copies(refusing), reads(plain, history.Window{To: env.Now()}).NoneOlderThan(apart))
 
 	env.Step("fault: the copies are cut off from each other")
 	severed, strictSevered := link.Sever(), strictLink.Sever()
-	env.Await(limit, "the primaries have noticed", replica.Gone, strictReplica.Gone)
+	env.Await("the primaries have noticed", replica.Gone, strictReplica.Gone)
 	redistest.Write(plain, waiting, refusing)
 	stale := func() check.Result { return reads(plain, severed.Window()).SomeOlderThan(apart) }
-	env.Await(limit+apart, "the replica is far behind", harness.ResultHolds(stale), redistest.Written(25, plain, refusing), redistest.Written(5, waiting))
+	env.Await("the replica is far behind", harness.ResultHolds(stale), redistest.Written(25, plain, refusing), redistest.Written(5, waiting))
 	redistest.StopWriting(plain, waiting, refusing)
 	plainApart, waitingApart, refusingApart := copies(plain), copies(waiting), copies(refusing)
 	onPrimary, _ := waiting.Held()
 
 	env.Step("heal, and nobody writes")
 	env.Heal(severed, strictSevered)
-	env.Await(limit, "the replicas have caught up", same...)
+	env.Await("the replicas have caught up", same...)
 	well := env.Now()
-	env.Await(limit, "all are read", redistest.Seen(25, plain, waiting, refusing))
+	env.Await("all are read", redistest.Seen(25, plain, waiting, refusing))
 
 	env.Step("verdict")
 	cut, lag := severed.InForce(), reads(plain, history.Window{To: history.Open})

@@ -34,9 +34,9 @@ func TestFailover(t *testing.T) {
 	next, nextControl := replica.Register("next", pgtest.Local, replica), control.Register("next, with the control", pgtest.Local, control)
 
 	env.Step("steady state: both replicas have each order")
-	env.Await(limit, "both stream", replica.Streaming, control.Streaming)
+	env.Await("both stream", replica.Streaming, control.Streaming)
 	orders.Add(batch)
-	env.Await(limit, "both have caught up", replica.CaughtUp, control.CaughtUp)
+	env.Await("both have caught up", replica.CaughtUp, control.CaughtUp)
 	env.Calm(lost(replica).NothingLost(), lost(control).NothingLost())
 
 	env.Step("fault: the control is cut off while orders keep coming")
@@ -47,19 +47,19 @@ func TestFailover(t *testing.T) {
 	env.Step("fault: so is the other, and the primary dies")
 	severed := kept.Sever()
 	orders.Send()
-	env.Await(limit, "an order waits for its replica", orders.WaitsForReplica)
+	env.Await("an order waits for its replica", orders.WaitsForReplica)
 	killed := postgres.Kill()
 	pgtest.Run(next, nextControl) // refused, until the promotion
 	asked := env.Now()
 	pgtest.Promote(replica, control)
 	promoted := env.Now()
-	env.Await(limit, "both take writes, and the order has its end", pgtest.Turns(25, next, nextControl), orders.Ended)
+	env.Await("both take writes, and the order has its end", pgtest.Turns(25, next, nextControl), orders.Ended)
 
 	back := history.Window{From: env.Now(), To: history.Open}
 
 	env.Step("heal")
 	env.Heal(behind, severed, killed)
-	env.Await(recovery, "the old primary is back, the new ones are there still", postgres.Answers, pgtest.Turns(25, next, nextControl))
+	env.Await("the old primary is back, the new ones are there still", postgres.Answers, pgtest.Turns(25, next, nextControl))
 
 	env.Step("verdict")
 	cut, dead := check.Outage(orders, behind.Window()), killed.InForce()

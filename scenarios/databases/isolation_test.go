@@ -47,7 +47,7 @@ func TestIsolation(t *testing.T) {
 
 	env.Step("heal")
 	env.Heal(slow)
-	env.Await(limit, "the far clients are quick again", committed.Well, repeatable.Well, serializable.Well)
+	env.Await("the far clients are quick again", committed.Well, repeatable.Well, serializable.Well)
 
 	env.Step("verdict")
 	rc, rr, ser := txn.Check(committed), txn.Check(repeatable), txn.Check(serializable)

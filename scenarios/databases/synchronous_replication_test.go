@@ -34,15 +34,15 @@ func TestSynchronousReplication(t *testing.T) {
 	}
 
 	env.Step("steady state: the replica follows at once")
-	env.Await(limit, "the replica streams", replica.Streaming)
+	env.Await("the replica streams", replica.Streaming)
 	pgtest.Run(synced, async)
-	env.Await(limit, "both are written and read", pgtest.Turns(25, synced, async))
+	env.Await("both are written and read", pgtest.Turns(25, synced, async))
 	calm := history.Window{To: env.Now()}
 	env.Calm(reads(synced, calm).NeverStale(), reads(async, calm).SeenWithin(delay, calm))
 
 	env.Step("fault: the link is slow in both directions")
 	slow := link.Delay(fault.Both, delay)
-	env.Await(limit+10*delay, "both are written and read", pgtest.Turns(5, synced), pgtest.Turns(25, async))
+	env.Await("both are written and read", pgtest.Turns(5, synced), pgtest.Turns(25, async))
 
 	env.Step("fault: the link breaks")
 	pgtest.Stop(synced) // so that its next write begins when there is no link
@@ -50,13 +50,13 @@ func TestSynchronousReplication(t *testing.T) {
 	severed := link.Sever()
 	pgtest.Run(synced)
 	stale := func() check.Result { return reads(async, severed.Window()).SomeOlderThan(2 * delay) }
-	env.Await(limit+2*delay, "one writes on, the other waits", synced.Writer.WaitsForReplica, pgtest.Turns(25, async), harness.ResultHolds(stale))
+	env.Await("one writes on, the other waits", synced.Writer.WaitsForReplica, pgtest.Turns(25, async), harness.ResultHolds(stale))
 
 	env.Step("heal")
 	env.Heal(severed)
-	env.Await(limit, "the replica has caught up", replica.Streaming, replica.CaughtUp)
+	env.Await("the replica has caught up", replica.Streaming, replica.CaughtUp)
 	well := history.Window{From: env.Now(), To: history.Open}
-	env.Await(limit, "both are written and read", pgtest.Turns(25, synced, async))
+	env.Await("both are written and read", pgtest.Turns(25, synced, async))
 
 	env.Step("verdict")
 	late, cut, all := slow.Window(), severed.InForce(), history.Window{To: history.Open}

@@ -31,37 +31,37 @@ func TestWriteThatFailsOnTheReplica(t *testing.T) {
 	send := func() {
 		early.SendSlowly()
 		late.Send()
-		env.Await(limit, "one row has not come to its commit, another waits in it", early.MakesRow, late.WaitsForReplica)
+		env.Await("one row has not come to its commit, another waits in it", early.MakesRow, late.WaitsForReplica)
 	}
 
 	env.Step("steady state: what is acknowledged is on both")
-	env.Await(limit, "the replica streams", replica.Streaming)
+	env.Await("the replica streams", replica.Streaming)
 	early.Add(rows)
 	late.Add(rows)
 	env.Calm(copies(early), copies(late))
 
 	env.Step("fault: the link breaks, and rows are ended that cannot reach the replica")
 	severed := link.Sever()
-	env.Await(limit, "the primary has lost its replica", replica.CutOff)
+	env.Await("the primary has lost its replica", replica.CutOff)
 	send()
 	hidden := check.Delivery(late, late.Rows(postgres))
 	early.Cancel()
 	late.Cancel()
-	env.Await(limit, "both clients are told", early.Ended, late.Ended)
+	env.Await("both clients are told", early.Ended, late.Ended)
 	send()
 	early.Terminate()
 	late.Terminate()
-	env.Await(limit, "both clients are told", early.Ended, late.Ended)
+	env.Await("both clients are told", early.Ended, late.Ended)
 
 	env.Step("fault: the primary is killed under the next, and the replica takes over")
 	send()
 	killed := postgres.Kill()
-	env.Await(limit, "both clients have lost it", early.Ended, late.Ended)
+	env.Await("both clients have lost it", early.Ended, late.Ended)
 	pgtest.Promote(replica)
 
 	env.Step("heal")
 	env.Heal(severed, killed)
-	env.Await(recovery, "both answer", postgres.Answers, replica.Answers)
+	env.Await("both answer", postgres.Answers, replica.Answers)
 
 	env.Step("verdict")
 	const ends = 3 // cancel, terminate, kill

@@ -38,25 +38,25 @@ func TestFencing(t *testing.T) {
 
 	env.Step("steady state: one leads after the other, and its writes are taken")
 	first := election.Leader()
-	env.Await(limit, "the first has done a task", first.Work(writes).Done)
+	env.Await("the first has done a task", first.Work(writes).Done)
 	first.Resign()
 	old := election.Leader()
 	began := env.Now()
-	env.Await(limit, "the second has done a task", old.Work(writes).Done)
+	env.Await("the second has done a task", old.Work(writes).Done)
 	usual := env.Now() - began
 	env.Calm(check.Exclusion(election).OneAtATime(), taken(fenced, 2*writes), taken(unfenced, 2*writes))
-	env.Await(limit, "the other stands again", election.Healthy)
+	env.Await("the other stands again", election.Healthy)
 
 	env.Step("fault: the leader is paused in the middle of a task, for longer than its TTL")
 	task, other := old.Work(writes), election.Other(old)
-	env.Await(limit, "it is at it", task.Begun)
+	env.Await("it is at it", task.Begun)
 	paused := old.Pause()
-	env.Await(limit+ttl, "etcd names the other", other.Leads)
-	env.Await(limit, "the other has done a task", other.Work(writes/10+1).Done)
+	env.Await("etcd names the other", other.Leads)
+	env.Await("the other has done a task", other.Work(writes/10+1).Done)
 
 	env.Step("heal: the old leader goes on")
 	env.Heal(paused)
-	env.Await(limit, "it has done its task, and knows that it leads no more", task.Done, election.Healthy)
+	env.Await("it has done its task, and knows that it leads no more", task.Done, election.Healthy)
 
 	env.Step("verdict")
 	acts, held, broke := check.Exclusion(election), check.Fencing(fenced), check.Fencing(unfenced)

@@ -35,7 +35,7 @@ func TestLinearizable(t *testing.T) {
 
 	env.Step("steady state: the leader takes a value, and tells it")
 	old := cluster.Leader()
-	env.Await(limit, "a value is written", one.Written(old.Member), own.Written(old.Member))
+	env.Await("a value is written", one.Written(old.Member), own.Written(old.Member))
 	one.Read(old.Member)
 	own.Read(old.Member)
 	env.Calm(judged(one).Linearizable(), judged(own).Linearizable())
@@ -44,19 +44,19 @@ func TestLinearizable(t *testing.T) {
 	ranks, other := cluster.LeaderFirst(), cluster.Others(old.Member)[0]
 	split := cluster.Mesh.Partition(ranks[:1], ranks[1:])
 	one.Write(old.Member)
-	env.Await(limit, "a new value is written", one.Written(other), own.Written(other))
+	env.Await("a new value is written", one.Written(other), own.Written(other))
 	one.Read(old.Member)
 	own.Read(old.Member)
 	env.Heal(split)
-	env.Await(limit, "all follow one leader again", cluster.Healthy)
+	env.Await("all follow one leader again", cluster.Healthy)
 
 	env.Step("faults: members are cut off from each other at random")
 	many.Run()
 	control.Run()
 	nemesis := env.Nemesis(cutsOff(cluster), bridges(cluster))
 	run := nemesis.Over(harness.Plan{Over: over, Shortest: 2 * election, Longest: 3 * election, Rest: election / 2})
-	env.Await(limit+over, "the nemesis is at its end", run.Ended)
-	env.Await(limit, "all follow one leader again", cluster.Healthy)
+	env.Await("the nemesis is at its end", run.Ended)
+	env.Await("all follow one leader again", cluster.Healthy)
 	many.Stop()
 	control.Stop()
 

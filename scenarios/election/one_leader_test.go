@@ -32,12 +32,12 @@ func TestOneLeader(t *testing.T) {
 
 	cluster := etcdtest.Start(env, "cluster", 3, etcdtest.Timing(election/10, election), etcdtest.Meshed())
 	homemade := apptest.OldestLeads(env, "homemade", 3, election)
-	env.Await(limit, "both have a leader", cluster.Healthy, homemade.Healthy)
+	env.Await("both have a leader", cluster.Healthy, homemade.Healthy)
 	reigns, controlReigns := cluster.Reigns(), homemade.Reigns()
 	writes, control := writers(cluster.WriteThroughEach(election)), writers(homemade.WriteThroughEach())
 
 	env.Step("steady state: one leads, and takes writes")
-	env.Await(limit, "writes are taken through each member", writes.taken(0, 10), control.taken(0, 10))
+	env.Await("writes are taken through each member", writes.taken(0, 10), control.taken(0, 10))
 	calm := history.Window{To: env.Now()}
 	env.Calm(check.Outage(writes.all(), calm).NoGapOf(3*election), check.Outage(control.all(), calm).NoGapOf(3*election),
 		check.Leaders(reigns).OneATerm(), check.Leaders(controlReigns).OneATerm())
@@ -46,12 +46,12 @@ func TestOneLeader(t *testing.T) {
 		env.Step("fault: the leader is cut off, " + form.how)
 		old, oldest := cluster.Leader(), homemade.Leader()
 		cut, controlCut := form.cuts(cluster.Mesh, old.Name), form.cuts(homemade.Mesh, oldest.Name)
-		env.Await(limit, "the others have a leader of their own", cluster.Replaced(old), old.Deposed,
+		env.Await("the others have a leader of their own", cluster.Replaced(old), old.Deposed,
 			writes.taken(env.Now(), 10, old.Name), control.taken(env.Now(), 10, oldest.Name))
 
 		env.Step("heal")
 		env.Heal(cut, controlCut)
-		env.Await(limit, "all follow one leader again", cluster.Healthy, homemade.Healthy)
+		env.Await("all follow one leader again", cluster.Healthy, homemade.Healthy)
 		held := check.Outage(writes[old.Name], cut.InForce()).NothingSucceeds()
 		broke := check.Outage(control[oldest.Name], controlCut.InForce()).NothingSucceeds()
 		// The control's leader is never held up, but by what holds up the whole machine.

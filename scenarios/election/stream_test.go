@@ -33,7 +33,7 @@ func TestReplicatedStream(t *testing.T) {
 	load, control := replicated.Load(patience), single.Load(patience)
 
 	env.Step("steady state: both streams take messages and have them")
-	env.Await(limit, "all is well, and both take messages", cluster.Healthy, replicated.Whole, load.Acknowledged(50), control.Acknowledged(50))
+	env.Await("all is well, and both take messages", cluster.Healthy, replicated.Whole, load.Acknowledged(50), control.Acknowledged(50))
 	calm := check.Outage(load, history.Window{To: env.Now()})
 	env.Calm(calm.NoGapOf(natstest.ElectionLeast), check.Outage(control, calm.Window).NoGapOf(natstest.ElectionLeast),
 		check.Delivery(load.History(), replicated.Stored()).NothingLost(), check.Delivery(control.History(), single.Stored()).NothingLost())
@@ -41,13 +41,13 @@ func TestReplicatedStream(t *testing.T) {
 	env.Step("fault: the server that leads both is killed while messages keep coming")
 	old := cluster.Leader(replicated)
 	killed := old.Kill()
-	env.Await(limit+2*natstest.ElectionMost, "the replicated stream takes messages again", load.Acknowledged(50))
+	env.Await("the replicated stream takes messages again", load.Acknowledged(50))
 	again := env.Now()
 	terms := cluster.Leader(replicated).Term - old.Term
 
 	env.Step("heal")
 	env.Heal(killed)
-	env.Await(limit, "all is well again, and both take messages", cluster.Healthy, replicated.Whole, load.Acknowledged(50), control.Acknowledged(50))
+	env.Await("all is well again, and both take messages", cluster.Healthy, replicated.Whole, load.Acknowledged(50), control.Acknowledged(50))
 	load.Stop()
 	control.Stop()
 

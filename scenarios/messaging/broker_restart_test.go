@@ -36,7 +36,7 @@ func TestBrokerRestart(t *testing.T) {
 
 	env.Step("heal")
 	env.Heal(killed)
-	env.Await(limit, "it is back", nats.Serves)
+	env.Await("it is back", nats.Serves)
 	kept, gone := check.Delivery(filed, inFiles.Stored()), check.Delivery(remembered, inMemory.Stored())
 
 	env.Step("verdict")

@@ -39,7 +39,7 @@ func TestPowerCut(t *testing.T) {
 
 	env.Step("heal")
 	env.Heal(cut, controlCut)
-	env.Await(limit, "both are back", always.Serves, control.Serves)
+	env.Await("both are back", always.Serves, control.Serves)
 	kept, lost := check.Delivery(careful, synced.Stored()), check.Delivery(quick, unsynced.Stored())
 
 	env.Step("verdict")

@@ -35,23 +35,23 @@ func TestConnectionBeforeData(t *testing.T) {
 	env.Step("steady state: what is sent arrives")
 	calm := tcp.SendEach(flows, blocks)
 	udp.SendEach(flows, blocks)
-	env.Await(limit, "all has arrived", tcp.Settled, udp.Settled)
+	env.Await("all has arrived", tcp.Settled, udp.Settled)
 	env.Calm(check.Delivery(tcp, tcp.Received).ExactlyOnce(), check.Delivery(udp, udp.Received).ExactlyOnce())
 
 	env.Step("fault: of each connection and of each socket the first packet is lost")
 	before := client.Retransmitted()
 	first := path.LoseFirst(fault.ClientToServer)
 	late := tcp.SendEach(flows, blocks)
-	env.Await(limit, "the streams have come to their ends", tcp.Settled)
+	env.Await("the streams have come to their ends", tcp.Settled)
 	requests, again := first.Packets(), client.Retransmitted()-before
 	udp.SendEach(flows, blocks)
-	env.Await(limit, "the last datagrams are sent", udp.Settled)
+	env.Await("the last datagrams are sent", udp.Settled)
 
 	env.Step("heal")
 	env.Heal(first)
 	tcp.SendEach(flows, blocks)
 	udp.SendEach(flows, blocks)
-	env.Await(limit, "all arrives again", tcp.Settled, udp.Settled)
+	env.Await("all arrives again", tcp.Settled, udp.Settled)
 
 	env.Step("verdict")
 	held, broke := check.Delivery(tcp, tcp.Received), check.Delivery(udp, udp.Received)

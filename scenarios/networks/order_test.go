@@ -33,7 +33,7 @@ func TestOrderRestored(t *testing.T) {
 	send := func() {
 		tcp.Send(blocks)
 		udp.Send(blocks)
-		env.Await(limit, "all have arrived", tcp.Settled, udp.Settled)
+		env.Await("all have arrived", tcp.Settled, udp.Settled)
 	}
 
 	env.Step("steady state: all arrives once and in order")

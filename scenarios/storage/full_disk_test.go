@@ -29,14 +29,14 @@ func TestFullDisk(t *testing.T) {
 	env.Step("steady state: both have what they acknowledged")
 	kept.Write(values)
 	control.Write(values)
-	env.Await(limit, "both have it on their disks", kept.Synced, control.Synced) // what is not has no room there yet
+	env.Await("both have it on their disks", kept.Synced, control.Synced) // what is not has no room there yet
 	env.Calm(check.Delivery(kept, kept.Read()).ExactlyOnce(), check.Delivery(control, control.Read()).ExactlyOnce())
 
 	env.Step("fault: both disks are full")
 	full, fullToo := always.Disk().Fill(), everysec.Disk().Fill()
 	kept.Write(values)
 	control.Write(values)
-	env.Await(limit, "neither takes writes, one because it has ended", kept.Refused, control.Refused, always.Ended)
+	env.Await("neither takes writes, one because it has ended", kept.Refused, control.Refused, always.Ended)
 
 	env.Step("fault: the other is killed before there is space")
 	killed := everysec.Kill()
@@ -45,7 +45,7 @@ func TestFullDisk(t *testing.T) {
 	env.Step("heal")
 	env.Heal(full, fullToo, killed)
 	always.Restart()
-	env.Await(limit, "both are back", always.Answers, everysec.Answers, kept.Reaches, control.Reaches)
+	env.Await("both are back", always.Answers, everysec.Answers, kept.Reaches, control.Reaches)
 	held, broke := check.Delivery(kept, kept.Read()), check.Delivery(control, control.Read())
 	kept.Write(values)
 	control.Write(values)

@@ -44,7 +44,7 @@ func TestMemoryAnswersFasterThanDisk(t *testing.T) {
 
 	env.Step("heal")
 	env.Heal(slow)
-	env.Await(limit, "the disk is quick", harness.ResultHolds(func() check.Result { return quick(disk.Read(reads)) }))
+	env.Await("the disk is quick", harness.ResultHolds(func() check.Result { return quick(disk.Read(reads)) }))
 
 	env.Step("verdict")
 	const property = "memory is ahead by an access to the disk"

@@ -34,7 +34,7 @@ func TestDiskOutlivesTheProcess(t *testing.T) {
 	kept.Write(1)
 	control.Write(1)
 	env.Heal(killed, killedToo)
-	env.Await(limit, "both are back", disk.Answers, ram.Answers, kept.Reaches, control.Reaches)
+	env.Await("both are back", disk.Answers, ram.Answers, kept.Reaches, control.Reaches)
 	held, broke := check.Delivery(kept, kept.Read()), check.Delivery(control, control.Read())
 
 	env.Step("fault: little memory, and a value that needs more")
@@ -43,13 +43,13 @@ func TestDiskOutlivesTheProcess(t *testing.T) {
 	control.Write(values)
 	kept.WriteLarge(2 * memory)
 	control.WriteLarge(2 * memory)
-	env.Await(limit, "the kernel has ended both", disk.OutOfMemory, ram.OutOfMemory)
+	env.Await("the kernel has ended both", disk.OutOfMemory, ram.OutOfMemory)
 
 	env.Step("heal")
 	env.Heal(squeezed, squeezedToo)
 	disk.Restart()
 	ram.Restart()
-	env.Await(limit, "both are back", disk.Answers, ram.Answers, kept.Reaches, control.Reaches)
+	env.Await("both are back", disk.Answers, ram.Answers, kept.Reaches, control.Reaches)
 
 	env.Step("verdict")
 	full, empty := check.Delivery(kept, kept.Read()), check.Delivery(control, control.Read())

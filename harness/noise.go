@@ -1,0 +1,174 @@
+package harness
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"assay/harness/engine"
+	"assay/harness/evidence"
+	"assay/harness/history"
+)
+
+// # Noise
+//
+// How busy the machine is is measured here, once, and applied by one rule. No scenario has a tolerance of its own.
+//
+// A metronome runs from the Env's first to its last moment. It asks to be woken every tick and notes how much later it was; and a few
+// times a second it asks the kernel how long each thread of the Env's containers has waited for a processor since
+// (/proc/<thread>/schedstat, where the engine's machine is this one). Of each beat it keeps two figures: what a wait usually took, and
+// the longest that anybody waited.
+//
+// The rule: a figure in time comes about by round trips, and in each a few threads hand over to each other (handOvers). Each hand-over
+// may wait for a processor. Waiting makes things later and never earlier, so
+//
+//   - a single figure may be late by the longest wait of its window, for each hand-over of its round trips;
+//   - a median of operations of h hand-overs each may be late by h times that wait which one in 2h exceeds: then half of the operations
+//     at least have met none that was longer (the union bound);
+//   - a rival, were it the truth, may be late by as much, for one round trip.
+//
+// What the rule cannot see: a disk that others keep busy, the network of an engine that is elsewhere, the time that a hypervisor takes
+// from the whole machine where the kernel does not tell, and threads that live for less than a beat. Where the engine is on another
+// machine or in a virtual one only the metronome's own waits are seen. A container that a fault starves or pauses is left out for as
+// long: its waits are the fault's.
+const (
+	tick      = 5 * time.Millisecond
+	beat      = 100 * time.Millisecond
+	handOvers = 4 // client, link, server, link, and back at the client
+)
+
+// noise is what the metronome has noted.
+type noise struct {
+	mu    sync.Mutex
+	beats []evidence.Beat
+}
+
+// metronome beats until the Env's world ends.
+func (e *Env) metronome() {
+	timer := time.NewTimer(tick)
+	defer timer.Stop()
+	threads := threads{waits: map[int]engine.Wait{}, heldBack: map[*Node]bool{}}
+	var late []time.Duration
+	last := e.Now()
+	for due := last + tick; ; {
+		select {
+		case <-e.ctx.Done():
+			return
+		case <-timer.C:
+		}
+		now := e.Now()
+		late = append(late, max(0, now-due))
+		if now-last >= beat {
+			usual, longest := threads.waited(e)
+			slices.Sort(late)
+			e.noise.add(evidence.Beat{
+				At:      now.Seconds(),
+				Usual:   max(usual, late[len(late)/2]).Seconds(),
+				Longest: max(longest, late[len(late)-1]).Seconds(),
+			})
+			late, last = late[:0], now
+		}
+		due = e.Now() + tick
+		timer.Reset(tick)
+	}
+}
+
+// threads is what was last known of those of the Env's containers.
+type threads struct {
+	waits    map[int]engine.Wait
+	heldBack map[*Node]bool
+}
+
+// waited asks how long they have waited since they were last asked: what a wait took of the thread for which it took longest on
+// average, and what the longest can have been.
+func (t threads) waited(e *Env) (usual, longest time.Duration) {
+	e.mu.Lock()
+	nodes := slices.Clone(e.nodes)
+	e.mu.Unlock()
+	for _, n := range nodes {
+		n.mu.Lock()
+		c := n.container
+		n.mu.Unlock()
+		if c == nil {
+			continue
+		}
+		// What a fault has kept waiting is told when it may run again.
+		held := n.HeldBack()
+		skip := held || t.heldBack[n]
+		t.heldBack[n] = held
+		for thread, now := range c.Waits() {
+			was, known := t.waits[thread]
+			t.waits[thread] = now
+			if !known || skip || now.Times <= was.Times {
+				continue
+			}
+			took := now.Total - was.Total
+			longest = max(longest, took) // of all its waits together none was longer
+			usual = max(usual, took/time.Duration(now.Times-was.Times))
+		}
+	}
+	return usual, longest
+}
+
+func (n *noise) add(b evidence.Beat) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.beats = append(n.beats, b)
+}
+
+// all are the beats so far.
+func (n *noise) all() []evidence.Beat {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.beats)
+}
+
+// within are the beats that tell of the window: those in it, and the one that ends after it.
+func (n *noise) within(w history.Window) []evidence.Beat {
+	var in []evidence.Beat
+	for _, b := range n.all() {
+		if b.At < w.From.Seconds() {
+			continue
+		}
+		in = append(in, b)
+		if w.To != history.Open && b.At > w.To.Seconds() {
+			break
+		}
+	}
+	return in
+}
+
+// single is by how much a single figure about the window may be late, that comes about by so many round trips one after the other.
+func (n *noise) single(w history.Window, trips int) time.Duration {
+	longest := 0.0
+	for _, b := range n.within(w) {
+		longest = max(longest, b.Longest)
+	}
+	return time.Duration(float64(handOvers*trips) * longest * float64(time.Second))
+}
+
+// median is by how much the median of operations in the window may be late, of which each takes so many round trips.
+func (n *noise) median(w history.Window, trips int) time.Duration {
+	var usual []float64
+	for _, b := range n.within(w) {
+		usual = append(usual, b.Usual)
+	}
+	if usual == nil {
+		return 0
+	}
+	slices.Sort(usual)
+	h := float64(handOvers * trips)
+	at := int(math.Ceil(float64(len(usual))*(1-1/(2*h)))) - 1
+	return time.Duration(h * usual[max(at, 0)] * float64(time.Second))
+}
+
+// quiet is how much of the time since a moment the machine was not busy with others, a quarter at least: what limits are counted in.
+func (n *noise) quiet(since, now time.Duration) time.Duration {
+	spent := now - since
+	var lost time.Duration
+	for _, b := range n.within(history.Between(since, now)) {
+		lost += min(beat, time.Duration(b.Longest*float64(time.Second)))
+	}
+	return max(spent-lost, spent/4)
+}
