@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -111,7 +112,13 @@ type Plan struct {
 	Over              time.Duration // the last window ends by then
 	Shortest, Longest time.Duration // how long a window is
 	Rest              time.Duration // how long nothing is done before each window: from this to twice as long
+	// AtOnce is how many windows may overlap, at most evidence.MostLanes; one at a time where it is 0. Each action is in one lane, in which
+	// its windows come one after the other: so no action meets itself, and two that must not meet are to be one action.
+	AtOnce int
 }
+
+// lanes is how many windows may be under way at once.
+func (p Plan) lanes() int { return max(1, p.AtOnce) }
 
 func (p Plan) valid() error {
 	for _, d := range []time.Duration{p.Over, p.Shortest, p.Longest, p.Rest} {
@@ -121,6 +128,9 @@ func (p Plan) valid() error {
 	}
 	if p.Shortest > p.Longest {
 		return fmt.Errorf("%+v: the shortest window is longer than the longest", p)
+	}
+	if p.AtOnce < 0 || p.AtOnce > evidence.MostLanes {
+		return fmt.Errorf("%+v: from 1 to %d windows can be under way at once", p, evidence.MostLanes)
 	}
 	if p.Over < 2*p.Rest+p.Longest {
 		return fmt.Errorf("%+v: a rest (%v at most) and a window (%v at most) do not surely fit in", p, 2*p.Rest, p.Longest)
@@ -143,26 +153,41 @@ func (n *Nemesis) draw(p Plan) (evidence.Schedule, []planned) {
 	s := evidence.Schedule{Seed: n.env.record.Seed}
 	// A stream of its own, so that what the scenario draws (Env.Rand) and when makes no difference.
 	chance := rand.New(rand.NewPCG(s.Seed, 1))
-	var windows []planned
-	for at := time.Duration(0); ; {
-		d := &Draw{env: n.env, chance: chance, draws: &s.Draws, args: map[string]string{}}
-		begin, length := at+d.between(p.Rest, 2*p.Rest), d.between(p.Shortest, p.Longest)
-		if at = begin + length; at > p.Over {
-			break
-		}
-		a := n.actions[d.below(len(n.actions))]
-		d.window = fmt.Sprintf("action %q", a.name)
-		windows = append(windows, planned{
-			evidence.Window{Fault: a.name, Begin: evidence.Span(begin), Length: evidence.Span(length)}, a.prepare(d),
-		})
-		if last := &windows[len(windows)-1]; len(d.args) > 0 {
-			last.Args = d.args
-		}
+	if len(n.actions) < p.lanes() {
+		n.env.fatal(evidence.Broken, "the nemesis's plan has %d windows at once, and %d actions: each lane takes one at least", p.lanes(), len(n.actions))
 	}
+	var windows []planned
+	for lane := range p.lanes() {
+		var actions []Action
+		for i := lane; i < len(n.actions); i += p.lanes() {
+			actions = append(actions, n.actions[i])
+		}
+		windows = append(windows, n.drawLane(p, lane, actions, chance, &s.Draws)...)
+	}
+	slices.SortStableFunc(windows, func(a, b planned) int { return cmp.Compare(a.Begin, b.Begin) })
 	for _, w := range windows {
 		s.Windows = append(s.Windows, w.Window)
 	}
 	return s, windows
+}
+
+// drawLane draws windows that come one after the other.
+func (n *Nemesis) drawLane(p Plan, lane int, actions []Action, chance *rand.Rand, draws *int) (windows []planned) {
+	n.env.t.Helper()
+	for at := time.Duration(0); ; {
+		d := &Draw{env: n.env, chance: chance, draws: draws, args: map[string]string{}}
+		begin, length := at+d.between(p.Rest, 2*p.Rest), d.between(p.Shortest, p.Longest)
+		if at = begin + length; at > p.Over {
+			return windows
+		}
+		a := actions[d.below(len(actions))]
+		d.window = fmt.Sprintf("action %q", a.name)
+		w := planned{evidence.Window{Fault: a.name, Begin: evidence.Span(begin), Length: evidence.Span(length), Lane: lane}, a.prepare(d)}
+		if len(d.args) > 0 {
+			w.Args = d.args
+		}
+		windows = append(windows, w)
+	}
 }
 
 // follow prepares the schedule that ASSAY_SCHEDULE names.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"assay/harness/evidence"
@@ -73,15 +74,17 @@ type Run struct {
 	done    chan struct{} // closed when it does nothing more
 
 	mu     sync.Mutex
-	begun  int              // windows
+	begun  int              // windows, at most as many as there are
+	now    []int            // those under way, counted from 1
 	faults [][]*fault.Fault // for each window, for each injection; nil where there was nothing to do
 	ended  bool             // all windows are over, and undone
 	told   bool             // that it has ended
 }
 
 // Over starts the nemesis on a schedule drawn from the plan, or on the one that ASSAY_SCHEDULE names, and returns at once. Each
-// window begins when its time has come, or as soon after it as the one before has been undone, and lasts as long as was drawn:
-// one at a time, since of two at once nobody could say which was felt. What a window does is undone at its end.
+// window begins when its time has come, or as soon after it as the one before in its lane has been undone, and lasts as long as was
+// drawn. What a window does is undone at its end. One comes at a time where the plan says no else (Plan.AtOnce): of two at once it is
+// harder to say which was felt.
 func (n *Nemesis) Over(p Plan) *Run {
 	n.env.t.Helper()
 	e := n.env
@@ -145,17 +148,32 @@ func (r *Run) Faults() []*fault.Fault {
 	return all
 }
 
-// work follows the schedule, until its end or until the test is over.
+// work follows the schedule, until its end or until the test is over: each lane by itself.
 func (r *Run) work() {
 	defer close(r.done)
+	var lanes sync.WaitGroup
+	var broken atomic.Bool
+	for lane := range evidence.MostLanes {
+		lanes.Go(func() {
+			if !r.follow(lane) {
+				broken.Store(true)
+			}
+		})
+	}
+	lanes.Wait()
+	r.mu.Lock()
+	r.ended = !broken.Load()
+	r.mu.Unlock()
+}
+
+// follow does what the windows of a lane say, and tells whether it came to the end.
+func (r *Run) follow(lane int) (done bool) {
 	for i, w := range r.windows {
-		if !r.waitUntil(r.start+time.Duration(w.Begin)) || !r.window(i) {
-			return
+		if w.Lane == lane && (!r.waitUntil(r.start+time.Duration(w.Begin)) || !r.window(i)) {
+			return false
 		}
 	}
-	r.mu.Lock()
-	r.ended = true
-	r.mu.Unlock()
+	return true
 }
 
 // window does what the window says, for as long as it says, and tells whether the nemesis can go on. When the test ends
@@ -168,9 +186,13 @@ func (r *Run) window(i int) (ok bool) {
 		if !ok && r.ctx.Err() == nil {
 			r.heal(i)
 		}
+		r.mu.Lock()
+		r.now = slices.DeleteFunc(r.now, func(n int) bool { return n == i+1 })
+		r.mu.Unlock()
 	}()
 	r.mu.Lock()
-	r.begun = i + 1
+	r.begun++
+	r.now = append(r.now, i+1)
 	r.mu.Unlock()
 	idle := true
 	for _, inject := range r.windows[i].injections {
@@ -220,11 +242,15 @@ func (r *Run) waitUntil(at time.Duration) bool {
 	}
 }
 
-// where says which window has been come to.
+// where says which windows are under way.
 func (r *Run) where() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return fmt.Sprintf("window %d of the nemesis (%v)", r.begun, r.windows[r.begun-1])
+	var all []string
+	for _, n := range r.now {
+		all = append(all, fmt.Sprintf("window %d of the nemesis (%v)", n, r.windows[n-1]))
+	}
+	return strings.Join(all, " or ")
 }
 
 // stop ends the nemesis, between two things that it does.

@@ -66,6 +66,11 @@ func (e *Env) mayBeNoise(r check.Result) bool {
 func (e *Env) Contrast(property string, subject check.Result, controls ...check.Result) {
 	e.t.Helper()
 	e.reading()
+	e.contrast(property, subject, controls)
+}
+
+func (e *Env) contrast(property string, subject check.Result, controls []check.Result) {
+	e.t.Helper()
 	if len(controls) == 0 {
 		e.fatal(evidence.Broken, "contrast %q: against what? name the control that breaks it", property)
 	}
@@ -111,6 +116,33 @@ func (e *Env) holds(property string, r check.Result) {
 	if !ok && !e.mayBeNoise(r) {
 		e.fail(evidence.Violated, "%q should hold, but %s%s", property, words(r), shown(r))
 	}
+}
+
+// While is for what is judged in the middle of a fault: a property of a window in which it is still in force. The outcome of the whole
+// test is read after the heal.
+func (e *Env) While(f *fault.Fault) During {
+	e.t.Helper()
+	e.announced()
+	e.failIfBroken()
+	if f.Window().To != history.Open {
+		e.fatal(evidence.Broken, "%v is over, so nothing can be judged while it lasts", f)
+	}
+	return During{e}
+}
+
+// During judges while a fault lasts.
+type During struct{ env *Env }
+
+// Holds is Env.Holds in the middle of the fault.
+func (d During) Holds(property string, r check.Result) {
+	d.env.t.Helper()
+	d.env.holds(property, r)
+}
+
+// Contrast is Env.Contrast in the middle of the fault.
+func (d During) Contrast(property string, subject check.Result, controls ...check.Result) {
+	d.env.t.Helper()
+	d.env.contrast(property, subject, controls)
 }
 
 // Heal undoes faults, in the order given, and ends the test if one cannot be undone.

@@ -15,8 +15,8 @@ import (
 // ScheduleSchema names the version of the layout of a schedule's file.
 const ScheduleSchema = "assay/schedule/v1"
 
-// Schedule is what a nemesis does and when, one window after the other. It is drawn before any of it is done, so the same seed
-// gives the same schedule however fast the machine is.
+// Schedule is what a nemesis does and when, by the windows' begins. It is drawn before any of it is done, so the same seed gives the
+// same schedule however fast the machine is.
 type Schedule struct {
 	Seed    uint64   `json:"seed"`
 	Draws   int      `json:"draws"` // how many values were drawn from the seed's source to make it
@@ -29,7 +29,12 @@ type Window struct {
 	Args   map[string]string `json:"args,omitempty"` // what was drawn for it, in words
 	Begin  Span              `json:"begin"`
 	Length Span              `json:"length"`
+	// Lane tells apart what goes on at the same time: the windows of one lane come one after the other.
+	Lane int `json:"lane,omitempty"`
 }
+
+// MostLanes is how many windows can be under way at once.
+const MostLanes = 4
 
 // String says what is done when: "delay by=120ms way=both ways, from 1.204s for 310ms".
 func (w Window) String() string {
@@ -165,22 +170,27 @@ func ReadSchedule(path string) (*ScheduleFile, error) {
 	if f.Claim == "" || f.Test == "" || f.Package == "" {
 		return nil, fmt.Errorf("%s does not say whose schedule it is: it needs a claim, a test and a package", path)
 	}
-	var ended Span
+	var ended [MostLanes]Span
+	var begun Span
 	for i, w := range f.Windows {
 		switch {
+		case w.Lane < 0 || w.Lane >= MostLanes:
+			err = fmt.Errorf("is in lane %d; there are the lanes 0 to %d", w.Lane, MostLanes-1)
 		case w.Fault == "":
 			err = errors.New("names no fault")
 		case w.Begin < 0:
 			err = errors.New("begins before the nemesis starts")
 		case w.Length <= 0:
 			err = errors.New("has no length")
-		case w.Begin < ended:
-			err = fmt.Errorf("begins before the one before it has ended, at %v: a nemesis does one thing at a time", time.Duration(ended))
+		case w.Begin < begun:
+			err = errors.New("begins before the one before it: windows are in the order of their begins")
+		case w.Begin < ended[w.Lane]:
+			err = fmt.Errorf("begins before the one before it in lane %d has ended, at %v: in a lane a nemesis does one thing at a time", w.Lane, time.Duration(ended[w.Lane]))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: window %d (%v) %w", path, i+1, w, err)
 		}
-		ended = w.Begin + w.Length
+		begun, ended[w.Lane] = w.Begin, w.Begin+w.Length
 	}
 	return f, nil
 }
