@@ -29,7 +29,7 @@ type Law[T Figure] struct {
 	rivals       []rival
 	trips        int
 	window       history.Window
-	sampled      bool
+	sampled      int // round trips
 	accompanying bool
 }
 
@@ -97,10 +97,10 @@ func (l Law[T]) Trips(n int) Law[T] {
 	return l
 }
 
-// Sampled says that the time was seen by looking again and again, so that a look which comes late sees less: noise can make it shorter,
-// too.
-func (l Law[T]) Sampled() Law[T] {
-	l.sampled = true
+// Sampled says that the time was seen by looking again and again, and that from one look to the next pass so many round trips. A look
+// that comes late sees less, so noise can make the time shorter, too.
+func (l Law[T]) Sampled(trips int) Law[T] {
+	l.sampled = trips
 	return l
 }
 
@@ -152,6 +152,9 @@ func (e *Env) duration(side, what string, got time.Duration, law Law[time.Durati
 	e.t.Helper()
 	m := measured(side, what, got.Seconds(), "s", law)
 	m.noise, m.rivalNoise = late(law.window, law.trips), late(law.window, 1)
+	if law.sampled > 0 {
+		m.early = late(law.window, law.sampled)
+	}
 	e.measure(m)
 }
 
@@ -198,14 +201,14 @@ type measurement struct {
 	low, high         float64
 	rivals            []rival
 	noise, rivalNoise time.Duration // by which it may be late, and by which a rival
-	sampled           bool
+	early             time.Duration // by which it may be seen to be less
 	accompanying      bool
 }
 
 func measured[T Figure](side, what string, got float64, unit string, law Law[T]) measurement {
 	return measurement{
 		side: side, what: what, value: got, unit: unit, low: law.low, high: law.high, rivals: append([]rival(nil), law.rivals...),
-		sampled: law.sampled, accompanying: law.accompanying,
+		accompanying: law.accompanying,
 	}
 }
 
@@ -244,15 +247,12 @@ func (e *Env) measure(m measurement) {
 	if err := m.valid(); err != nil {
 		e.fatal(evidence.Broken, "measure %q: %s", m.what, err)
 	}
-	low, high, late := m.low, m.high+m.noise.Seconds(), m.noise
-	if m.sampled {
-		low -= m.noise.Seconds()
-		if m.low >= 0 {
-			low = max(0, low)
-		}
+	low, high := m.low-m.early.Seconds(), m.high+m.noise.Seconds()
+	if m.low >= 0 {
+		low = max(0, low)
 	}
 	kept := evidence.Measurement{
-		Name: m.what, Side: m.side, Value: m.value, Unit: m.unit, N: m.n, Noise: late.Seconds(), Sampled: m.sampled,
+		Name: m.what, Side: m.side, Value: m.value, Unit: m.unit, N: m.n, Noise: m.noise.Seconds(), Early: m.early.Seconds(),
 		Low: bound(low), High: bound(high), OK: low <= m.value && m.value <= high,
 	}
 	var undecided []rival
@@ -279,7 +279,7 @@ func (e *Env) measure(m measurement) {
 		return
 	}
 	for _, r := range undecided {
-		e.undecided(m.what+whose, late, "it is %s, predicted %s; %q would be %s", figure(m.value, m.unit),
+		e.undecided(m.what+whose, m.noise, "it is %s, predicted %s; %q would be %s", figure(m.value, m.unit),
 			spoken(kept.Low, kept.High, m.unit), r.name, interval(r.low, r.high, m.unit))
 	}
 }

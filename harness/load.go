@@ -3,6 +3,8 @@ package harness
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,8 +17,11 @@ import (
 // A closed load waits for one round before it begins the next: it sends as a client does that needs the answer, and so it sends least
 // when there is most to see. An open load begins a round at each tick of its clock, whatever has become of those before, as the users
 // of a service do who know nothing of each other (Schroeder, Wierman and Harchol-Balter, "Open Versus Closed", 2006).
+//
+// A load is the history of its clients, as checkers take it.
 type Load struct {
 	env     *Env
+	name    string
 	clients []*history.Client
 	parts   []*Load // of several together; none of one
 
@@ -42,6 +47,9 @@ func (e *Env) OpenLoad(pace time.Duration, round func(context.Context), clients 
 // load begins rounds, at most so many where a number is given.
 func (e *Env) load(pace time.Duration, most int, clients []*history.Client, begin func(context.Context, *Load)) *Load {
 	l := &Load{env: e, clients: clients, turn: make(chan struct{}, 1)}
+	if len(clients) > 0 {
+		l.name = clients[0].Name()
+	}
 	e.Go("a load", func(ctx context.Context) error {
 		defer l.underway.Wait()
 		clock := time.NewTicker(pace)
@@ -69,7 +77,35 @@ func (e *Env) load(pace time.Duration, most int, clients []*history.Client, begi
 }
 
 // Together are several loads that run and stop together, and that each have more where they are to have more.
-func Together(loads ...*Load) *Load { return &Load{parts: loads} }
+func Together(name string, loads ...*Load) *Load { return &Load{name: name, parts: loads} }
+
+// Loads are a load for each member of a cluster, by the member's name.
+type Loads map[string]*Load
+
+// All are they together.
+func (l Loads) All() *Load { return Together("all", slices.Collect(maps.Values(l))...) }
+
+// But is all of them but that of one member.
+func (l Loads) But(member string) *Load {
+	others := maps.Clone(l)
+	delete(others, member)
+	return Together("all but "+member, slices.Collect(maps.Values(others))...)
+}
+
+// Name is that of the load's first client, or of those together.
+func (l *Load) Name() string { return l.name }
+
+// History gives the operations of the load's clients so far.
+func (l *Load) History() history.History {
+	var all []history.Source
+	for _, part := range l.parts {
+		all = append(all, part)
+	}
+	for _, c := range l.clients {
+		all = append(all, c)
+	}
+	return history.Merge(all...)
+}
 
 // Run lets rounds begin.
 func (l *Load) Run() {
@@ -96,23 +132,30 @@ func (l *Load) Stop() {
 
 // More is the condition that n more operations, begun from now on, were acknowledged.
 func (l *Load) More(n int) Condition {
+	return l.more(n, "acknowledged", func(op history.Operation) bool { return op.Outcome == history.OK })
+}
+
+// Ended is the condition that n more operations, begun from now on, have ended, be it that they were refused or given up.
+func (l *Load) Ended(n int) Condition {
+	return l.more(n, "at their end", func(op history.Operation) bool { return op.End != history.Open })
+}
+
+func (l *Load) more(n int, how string, done func(history.Operation) bool) Condition {
 	if l.parts != nil {
 		var all []Condition
 		for _, part := range l.parts {
-			all = append(all, part.More(n))
+			all = append(all, part.more(n, how, done))
 		}
 		return every(all)
 	}
 	from := l.env.Now()
 	return func() error {
-		done := 0
+		count := 0
 		for _, c := range l.clients {
-			done += len(c.History().Filter(func(op history.Operation) bool {
-				return op.Start >= from && op.Outcome == history.OK && !op.Happened()
-			}))
+			count += len(c.History().Filter(func(op history.Operation) bool { return op.Start >= from && !op.Happened() && done(op) }))
 		}
-		if done < n {
-			return fmt.Errorf("%d of %d operations of %s were acknowledged", done, n, l.clients[0].Name())
+		if count < n {
+			return fmt.Errorf("%d of %d operations of %s are %s", count, n, l.name, how)
 		}
 		return nil
 	}

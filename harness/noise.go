@@ -18,7 +18,8 @@ import (
 // A metronome runs from the Env's first to its last moment. It asks to be woken every tick and notes how much later it was; and a few
 // times a second it asks the kernel how long each thread of the Env's containers has waited for a processor since
 // (/proc/<thread>/schedstat, where the engine's machine is this one). Of each beat it keeps two figures: what a wait usually took, and
-// the longest that anybody waited.
+// the longest that anybody waited. The kernel tells how long a thread waited altogether and how often: of one wait that is the wait
+// itself, of n waits the longest is taken to be 1 + ln n times their mean, as it is of waits that are distributed exponentially.
 //
 // The rule: a figure in time comes about by round trips, and in each a few threads hand over to each other (handOvers). Each hand-over
 // may wait for a processor. Waiting makes things later and never earlier, so
@@ -103,9 +104,10 @@ func (t threads) waited(e *Env) (usual, longest time.Duration) {
 			if !known || skip || now.Times <= was.Times {
 				continue
 			}
-			took := now.Total - was.Total
-			longest = max(longest, took) // of all its waits together none was longer
-			usual = max(usual, took/time.Duration(now.Times-was.Times))
+			took, times := now.Total-was.Total, now.Times-was.Times
+			mean := took / time.Duration(times)
+			usual = max(usual, mean)
+			longest = max(longest, min(took, time.Duration(float64(mean)*(1+math.Log(float64(times))))))
 		}
 	}
 	return usual, longest
@@ -161,6 +163,20 @@ func (n *noise) median(w history.Window, trips int) time.Duration {
 	h := float64(handOvers * trips)
 	at := int(math.Ceil(float64(len(usual))*(1-1/(2*h)))) - 1
 	return time.Duration(h * usual[max(at, 0)] * float64(time.Second))
+}
+
+// extent is what a wait usually took in the middle beat, and the longest of all.
+func (n *noise) extent() (usual, longest time.Duration) {
+	var all []float64
+	most := 0.0
+	for _, b := range n.all() {
+		all, most = append(all, b.Usual), max(most, b.Longest)
+	}
+	if all == nil {
+		return 0, 0
+	}
+	slices.Sort(all)
+	return time.Duration(all[len(all)/2] * float64(time.Second)), time.Duration(most * float64(time.Second))
 }
 
 // quiet is how much of the time since a moment the machine was not busy with others, a quarter at least: what limits are counted in.

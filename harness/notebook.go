@@ -50,6 +50,12 @@ func (e *Env) conclusion(path string) {
 	if s := r.Schedule; s != nil && len(s.Unfelt) > 0 {
 		e.say("  windows of the nemesis that nobody felt: %s of %d", listed(s.Unfelt), len(s.Windows))
 	}
+	if usual, longest := e.noise.extent(); longest > 0 {
+		e.say("  noise: half of the waits for a processor took %v or less, the longest %v", rounded(usual), rounded(longest))
+	}
+	for i, repeat := range r.Repeats {
+		e.say("  attempt %d was undecided: %s: %s", i+1, repeat.Undecided[0].What, repeat.Undecided[0].Message)
+	}
 	e.say("verdict: claim %s %s (%.1f s, %d operations, knobs %s)", r.Claim.ID, concluded(r), r.Duration, r.Operations.Recorded, orNone(knobs))
 	e.say("  run it again: %s", r.Rerun)
 	if s := r.Schedule; s != nil && s.File != "" {
@@ -63,6 +69,8 @@ func (e *Env) conclusion(path string) {
 		e.say("  evidence: %s", path)
 	}
 }
+
+func rounded(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
 
 // concluded words the verdict.
 func concluded(r *evidence.Record) string {

@@ -155,7 +155,7 @@ type Fault struct {
 }
 
 // Measurement is a figure and the interval that was predicted for it; a null bound is open. The prediction is as wide as the noise
-// made it: without noise it was Noise narrower where it is widened, which is High, and Low too where Sampled.
+// made it: without noise High was lower by Noise, and Low higher by Early.
 type Measurement struct {
 	Name  string   `json:"name"`
 	Side  string   `json:"side,omitempty"` // whose figure it is; "" for one of the claim itself
@@ -165,9 +165,9 @@ type Measurement struct {
 	High  *float64 `json:"high"`
 	OK    bool     `json:"ok"` // the value lies in the interval
 	// Noise is by how many seconds the machine's noise has widened the prediction; 0 for what is no time.
-	Noise   float64 `json:"noise_s,omitempty"`
-	Sampled bool    `json:"sampled,omitempty"` // noise has widened it downwards, too
-	N       int     `json:"n,omitempty"`       // of a median or a share: of how many
+	Noise float64 `json:"noise_s,omitempty"`
+	Early float64 `json:"early_s,omitempty"` // by how many it has widened it downwards
+	N     int     `json:"n,omitempty"`       // of a median or a share: of how many
 	// Rivals are what would have been seen if the fault had done nothing, or half of it, or the mechanism had been missing. A
 	// figure without rivals accompanies others.
 	Rivals []Rival `json:"rivals,omitempty"`
