@@ -78,6 +78,18 @@ func (e *Env) Await(what string, conditions ...Condition) {
 	}
 }
 
+// Passed is the condition that so much time has passed from now on, for what comes about by time alone, such as the end of a time to
+// live. What can be seen is to be awaited itself.
+func (e *Env) Passed(d time.Duration) Condition {
+	end := e.Now() + d
+	return func() error {
+		if left := end - e.Now(); left > 0 {
+			return fmt.Errorf("%v to go", left)
+		}
+		return nil
+	}
+}
+
 // started waits until each node has been ready once, and ends the test if one does not become ready, or another one dies.
 func (e *Env) started(tick *time.Ticker) {
 	e.t.Helper()

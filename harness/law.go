@@ -279,7 +279,7 @@ func (e *Env) measure(m measurement) {
 		return
 	}
 	for _, r := range undecided {
-		e.undecided(m.what+whose, m.noise, "it is %s, predicted %s; %q would be %s", figure(m.value, m.unit),
+		e.undecided(m.what+whose, max(m.noise, m.early, m.rivalNoise), "it is %s, predicted %s; %q would be %s", figure(m.value, m.unit),
 			spoken(kept.Low, kept.High, m.unit), r.name, interval(r.low, r.high, m.unit))
 	}
 }

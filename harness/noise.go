@@ -24,9 +24,10 @@ import (
 // The rule: a figure in time comes about by round trips, and in each a few threads hand over to each other (handOvers). Each hand-over
 // may wait for a processor. Waiting makes things later and never earlier, so
 //
-//   - a single figure may be late by the longest wait of its window, for each hand-over of its round trips;
-//   - a median of operations of h hand-overs each may be late by h times that wait which one in 2h exceeds: then half of the operations
-//     at least have met none that was longer (the union bound);
+//   - the usual wait of h hand-overs is the one that one in 2h exceeds: then half of the operations at least that take as many meet none
+//     that is longer (the union bound). A median of operations of h hand-overs each may be late by h times that;
+//   - a single figure may be late by the longest wait of its window, for each hand-over of one round trip, and by the usual wait of one
+//     round trip for those of the others: that all of several in a row meet the longest is not expected;
 //   - a rival, were it the truth, may be late by as much, for one round trip.
 //
 // What the rule cannot see: a disk that others keep busy, the network of an engine that is elsewhere, the time that a hypervisor takes
@@ -143,26 +144,35 @@ func (n *noise) within(w history.Window) []evidence.Beat {
 
 // single is by how much a single figure about the window may be late, that comes about by so many round trips one after the other.
 func (n *noise) single(w history.Window, trips int) time.Duration {
+	if trips == 0 {
+		return 0
+	}
 	longest := 0.0
 	for _, b := range n.within(w) {
 		longest = max(longest, b.Longest)
 	}
-	return time.Duration(float64(handOvers*trips) * longest * float64(time.Second))
+	usual := n.usual(w, handOvers)
+	return time.Duration(handOvers * (longest + float64(trips-1)*usual) * float64(time.Second))
 }
 
 // median is by how much the median of operations in the window may be late, of which each takes so many round trips.
 func (n *noise) median(w history.Window, trips int) time.Duration {
-	var usual []float64
+	h := handOvers * trips
+	return time.Duration(float64(h) * n.usual(w, h) * float64(time.Second))
+}
+
+// usual is the usual wait of so many hand-overs in the window, in seconds.
+func (n *noise) usual(w history.Window, handOvers int) float64 {
+	var all []float64
 	for _, b := range n.within(w) {
-		usual = append(usual, b.Usual)
+		all = append(all, b.Usual)
 	}
-	if usual == nil {
+	if all == nil || handOvers == 0 {
 		return 0
 	}
-	slices.Sort(usual)
-	h := float64(handOvers * trips)
-	at := int(math.Ceil(float64(len(usual))*(1-1/(2*h)))) - 1
-	return time.Duration(h * usual[max(at, 0)] * float64(time.Second))
+	slices.Sort(all)
+	at := int(math.Ceil(float64(len(all))*(1-1/(2*float64(handOvers))))) - 1
+	return all[max(at, 0)]
 }
 
 // extent is what a wait usually took in the middle beat, and the longest of all.

@@ -30,8 +30,8 @@ func cutsOff(cluster *etcdtest.Cluster) harness.Action {
 	})
 }
 
-// bridges has a nemesis cut off the leader of three members and a follower from each other, and nobody from the other follower: by
-// the leader as the bridge nobody would be cut off from it.
+// bridges has a nemesis cut off the leader of three members and a follower from each other, and nobody from the other
+// follower: by the leader as the bridge nobody would be cut off from it.
 func bridges(cluster *etcdtest.Cluster) harness.Action {
 	return harness.Draws("bridge", func(draw *harness.Draw) []harness.Injection {
 		follower := draw.Int("rank", 1, 2)

@@ -15,12 +15,13 @@ import (
 //	writers ────► etcd: leader ◄───► two followers
 //	writers ────► etcd: leader (the control: nobody is there who could be elected)
 //
-// Both leaders are killed by SIGKILL under the same load. Until it is restarted the control takes no write, though it loses none either.
-// How long the others take follows from Raft and from etcd's timing: see etcdtest's ElectionTime.
+// Both leaders are killed by SIGKILL under the same load. Until it is restarted the control takes no write, though it
+// loses none either. How long the others take follows from Raft and from etcd's timing: see etcdtest's ElectionTime.
 func TestLeaderFailover(t *testing.T) {
 	t.Parallel()
 	harness.Prove(t, harness.Claim{
-		ID: "9.1", Says: "when the leader fails the others detect it and elect another: writes go on and no acknowledged one is lost",
+		ID:   "9.1",
+		Says: "when the leader fails the others detect it and elect another: writes go on and no acknowledged one is lost",
 	}, func(env *harness.Env) {
 		election := env.Knob("election", time.Second)
 		timing := etcdtest.Timing(election/10, election)
@@ -34,7 +35,8 @@ func TestLeaderFailover(t *testing.T) {
 		env.Await("both take writes", writes.More(50), control.More(50))
 		calm := history.Until(env.Now())
 		env.Calm(check.Outage(writes, calm).NoGapOf(election), check.Outage(control, calm).NoGapOf(election),
-			check.Delivery(writes.History(), cluster.Read()).NothingLost(), check.Delivery(control.History(), single.Read()).NothingLost())
+			check.Delivery(writes.History(), cluster.Read()).NothingLost(), check.Delivery(control.History(),
+				single.Read()).NothingLost())
 
 		env.Step("fault: both leaders are killed while writes keep coming")
 		old := cluster.Leader()
@@ -55,8 +57,10 @@ func TestLeaderFailover(t *testing.T) {
 		three.Duration("recovery time (RTO)", outage.LongestGap, cluster.ElectionTime(rounds).In(again))
 		three.Count("rounds of election", rounds, harness.AtLeast(1).Against("nobody is elected", 0))
 		three.Count("acknowledged writes lost", kept.Lost, harness.Exactly(0).Accompanying())
-		three.Count("writes of unknown outcome that are there", kept.Recovered, harness.AtMost(outage.Total.Unknown).Accompanying())
-		env.Contrast("writes go on while the leader is dead", check.Outage(writes, dead).Resumes(), check.Outage(control, dead).Resumes())
+		three.Count("writes of unknown outcome that are there", kept.Recovered,
+			harness.AtMost(outage.Total.Unknown).Accompanying())
+		env.Contrast("writes go on while the leader is dead", check.Outage(writes, dead).Resumes(),
+			check.Outage(control, dead).Resumes())
 		env.Holds("no acknowledged write is lost", kept.NothingLost())
 		env.Holds("nor does the control lose one", check.Delivery(control, single.Read()).NothingLost())
 	})

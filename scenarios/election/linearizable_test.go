@@ -10,26 +10,32 @@ import (
 	"assay/harness/history"
 )
 
-// Claim 9.3: etcd's keys are one truth for all, as if there were one copy, on which each operation takes effect at one moment.
+// Claim 9.3: etcd's keys are one truth for all, as if there were one copy, on which each operation takes effect at one
+// moment.
 //
 //	clients, linearizable reads ────► etcd: three members, each path between two of them a link of its own
 //	clients, serializable reads ────► (the control: a member answers from its own copy)
 //
-// First the leader is cut off: a write through it has no answer. A new value is written through another member. Who then asks the old
-// leader gets no answer either; the control is answered from what that member has itself, which is the old value. Then clients read,
-// write and compare-and-set at random, each through one member, while a nemesis cuts members off from each other. An operation that
-// had no answer may take effect later, or never: the checker (porcupine) leaves it open.
+// First the leader is cut off: a write through it has no answer. A new value is written through another member. Who
+// then asks the old leader gets no answer either; the control is answered from what that member has itself, which is
+// the old value. Then clients read, write and compare-and-set at random, each through one member, while a nemesis cuts
+// members off from each other. An operation that had no answer may take effect later, or never: the checker (porcupine)
+// leaves it open.
 func TestLinearizable(t *testing.T) {
 	t.Parallel()
 	harness.Prove(t, harness.Claim{
-		ID: "9.3", Says: "a key in etcd is one truth for all: reads, writes and compare-and-sets are linearizable, whoever is cut off from whom",
+		ID: "9.3",
+		Says: "a key in etcd is one truth for all: reads, writes and compare-and-sets are linearizable, whoever is cut " +
+			"off from whom",
 	}, func(env *harness.Env) {
 		election, over := env.Knob("election", 500*time.Millisecond), env.Knob("over", 5*time.Second)
 		keys, clients := env.KnobInt("keys", 10), env.KnobInt("clients", 5)
-		truth, copies := env.Subject("linearizable reads"), env.Control("serializable reads", "a member answers from its own copy")
+		truth := env.Subject("linearizable reads")
+		copies := env.Control("serializable reads", "a member answers from its own copy")
 
 		cluster := etcdtest.Start(env, "cluster", 3, etcdtest.Timing(election/10, election), etcdtest.Meshed())
-		one, own := cluster.Register(truth, etcdtest.Linearizable, election), cluster.Register(copies, etcdtest.Serializable, election)
+		one := cluster.Register(truth, etcdtest.Linearizable, election)
+		own := cluster.Register(copies, etcdtest.Serializable, election)
 		many := cluster.Registers(truth, etcdtest.Linearizable, keys, clients, election)
 		control := cluster.Registers(copies, etcdtest.Serializable, keys, clients, election)
 

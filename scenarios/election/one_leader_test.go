@@ -14,16 +14,18 @@ import (
 // Claim 9.2: there is one leader, even when some servers are cut off from the others.
 //
 //	a writer for each member ────► etcd: three members
-//	a writer for each member ────► home-made: three members (the control: the oldest that can be reached leads, without a majority)
+//	a writer for each member ────► home-made (the control: the oldest that can be reached leads)
 //
-// In both, each path from one member to another is a link of its own. The leader is cut off three times: both ways; so that nobody
-// hears it; so that it hears nobody. Each time the other two elect one of their own, in a later term, and writes go on through them. A
-// leader of etcd that does not hear of a majority ceases to lead (see etcdtest's StepDown), and has taken no write meanwhile, since that
-// takes the answers of a majority. In the control the oldest goes on, so does the oldest of the others, and both lead the next term.
+// In both, each path from one member to another is a link of its own. The leader is cut off three times: both ways; so
+// that nobody hears it; so that it hears nobody. Each time the other two elect one of their own, in a later term, and
+// writes go on through them. A leader of etcd that does not hear of a majority ceases to lead (see etcdtest's
+// StepDown), and has taken no write meanwhile, since that takes the answers of a majority. In the control the oldest
+// goes on, so does the oldest of the others, and both lead the next term.
 func TestOneLeader(t *testing.T) {
 	t.Parallel()
 	harness.Prove(t, harness.Claim{
-		ID: "9.2", Says: "there is one leader, even when some servers are cut off: the minority's leader steps down, and takes no write",
+		ID:   "9.2",
+		Says: "there is one leader, even when some servers are cut off: the minority's leader steps down, and takes no write",
 	}, func(env *harness.Env) {
 		election := env.Knob("election", 500*time.Millisecond)
 		majority, oldestLeads := env.Subject("etcd"), env.Control("home-made", "nobody needs a majority to lead")
@@ -55,15 +57,18 @@ func TestOneLeader(t *testing.T) {
 			broke := check.Outage(control[oldest.Name], controlCut.InForce()).NothingSucceeds()
 			env.Contrast("a leader that is cut off takes no write", held, broke)
 			env.Holds("writes go on through the others", check.Outage(writes.But(old.Name), cut.InForce()).Resumes())
-			majority.Duration("time that it leads on, cut off "+form.how, reigns.LedFor(old.Member, cut.InForce()), cluster.StepDown().In(cut.Window()))
+			majority.Duration("time that it leads on, cut off "+form.how, reigns.LedFor(old.Member, cut.InForce()),
+				cluster.StepDown().In(cut.Window()))
 			majority.Count("writes that it takes", held.Violations, harness.Exactly(0).AgainstMore("no majority needed", 1))
 			oldestLeads.Count("writes that it takes", broke.Violations, harness.AtLeast(1).Against("a majority needed", 0))
 		}
 
 		env.Step("verdict")
 		leaders, controlLeaders := check.Leaders(reigns), check.Leaders(controlReigns)
-		majority.Count("terms with two leaders", len(leaders.Contested), harness.Exactly(0).AgainstMore("no majority needed", len(forms)))
-		oldestLeads.Count("terms with two leaders", len(controlLeaders.Contested), harness.AtLeast(len(forms)).Against("a majority needed", 0))
+		majority.Count("terms with two leaders", len(leaders.Contested),
+			harness.Exactly(0).AgainstMore("no majority needed", len(forms)))
+		oldestLeads.Count("terms with two leaders", len(controlLeaders.Contested),
+			harness.AtLeast(len(forms)).Against("a majority needed", 0))
 		env.Contrast("a term has one leader", leaders.OneATerm(), controlLeaders.OneATerm())
 	})
 }

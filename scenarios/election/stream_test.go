@@ -12,16 +12,18 @@ import (
 
 // Claim 9.5: leader election keeps a replicated stream going.
 //
-//	load ────► stream with three replicas ────────────────────────────────────────┐
-//	load ────► stream with one (the control: nobody is there to take over) ────────┴─ both led by the same of three NATS servers
+//	load ────► stream with three replicas ───────────────────────────────────┐
+//	load ────► stream with one (the control: nobody is there to take over) ──┴─ led by the same of three NATS servers
 //
-// That server is killed by SIGKILL: one fault, and two streams that lose their leader by it. Of the one there are two more replicas,
-// which elect another leader; the other has nobody until its server is started again, though it loses nothing either. How long an
-// election takes is no setting: see natstest's ElectionTime.
+// That server is killed by SIGKILL: one fault, and two streams that lose their leader by it. Of the one there are two
+// more replicas, which elect another leader; the other has nobody until its server is started again, though it loses
+// nothing either. How long an election takes is no setting: see natstest's ElectionTime.
 func TestReplicatedStream(t *testing.T) {
 	t.Parallel()
 	harness.Prove(t, harness.Claim{
-		ID: "9.5", Says: "leader election keeps a replicated stream going: when its leader is killed another takes messages, and no acknowledged one is lost",
+		ID: "9.5",
+		Says: "leader election keeps a replicated stream going: when its leader is killed another takes messages, and no " +
+			"acknowledged one is lost",
 	}, func(env *harness.Env) {
 		patience := env.Knob("patience", time.Second)
 		three, one := env.Subject("three replicas"), env.Control("one replica", "nobody is there to take over")
@@ -35,8 +37,10 @@ func TestReplicatedStream(t *testing.T) {
 		env.Run(load, control)
 		env.Await("all is well, and both take messages", cluster.Healthy, replicated.Whole, load.More(50), control.More(50))
 		calm := history.Until(env.Now())
-		env.Calm(check.Outage(load, calm).NoGapOf(natstest.ElectionLeast), check.Outage(control, calm).NoGapOf(natstest.ElectionLeast),
-			check.Delivery(load.History(), replicated.Stored()).NothingLost(), check.Delivery(control.History(), single.Stored()).NothingLost())
+		env.Calm(check.Outage(load, calm).NoGapOf(natstest.ElectionLeast),
+			check.Outage(control, calm).NoGapOf(natstest.ElectionLeast),
+			check.Delivery(load.History(), replicated.Stored()).NothingLost(), check.Delivery(control.History(),
+				single.Stored()).NothingLost())
 
 		env.Step("fault: the server that leads both is killed while messages keep coming")
 		old := cluster.Leader(replicated)
@@ -47,7 +51,8 @@ func TestReplicatedStream(t *testing.T) {
 
 		env.Step("heal")
 		env.Heal(killed)
-		env.Await("all is well again, and both take messages", cluster.Healthy, replicated.Whole, load.More(50), control.More(50))
+		env.Await("all is well again, and both take messages", cluster.Healthy, replicated.Whole, load.More(50),
+			control.More(50))
 		env.Stop(load, control)
 
 		env.Step("verdict")
@@ -55,7 +60,8 @@ func TestReplicatedStream(t *testing.T) {
 		three.Duration("time without a leader (RTO)", outage.LongestGap, natstest.ElectionTime(terms).In(again))
 		three.Count("terms of election", terms, harness.AtLeast(1).Against("nobody is elected", 0))
 		three.Count("acknowledged messages lost", kept.Lost, harness.Exactly(0).Accompanying())
-		three.Count("messages of unknown outcome that are there", kept.Recovered, harness.AtMost(outage.Total.Unknown).Accompanying())
+		three.Count("messages of unknown outcome that are there", kept.Recovered,
+			harness.AtMost(outage.Total.Unknown).Accompanying())
 		env.Contrast("messages are taken while the server is dead",
 			check.Outage(load, killed.InForce()).Resumes(), check.Outage(control, killed.InForce()).Resumes())
 		env.Holds("no acknowledged message is lost", kept.NothingLost())

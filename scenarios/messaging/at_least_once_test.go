@@ -15,8 +15,8 @@ import (
 //	producer ────────► nats ◄──── link ────► durable consumer (explicit acknowledgements)
 //	                        ◄──── link ────► plain subscriber (the control: it acknowledges nothing)
 //
-// Both share one link, hence one fault. It first goes half-open, so that acknowledgements vanish; then it breaks. The control has no
-// acknowledgements to lose: only the break can hurt it, and only for what is published meanwhile.
+// Both share one link, hence one fault. It first goes half-open, so that acknowledgements vanish; then it breaks. The
+// control has no acknowledgements to lose: only the break can hurt it, and only for what is published meanwhile.
 func TestAtLeastOnceDelivery(t *testing.T) {
 	t.Parallel()
 	harness.Prove(t, harness.Claim{

@@ -13,8 +13,9 @@ import (
 //	producer ────► nats: stream in files
 //	producer ────► nats: stream in memory (the control: nothing is written down)
 //
-// One server, hence one fault: SIGKILL, which leaves it no time to save anything. What it has written to files is with the kernel by
-// then and stays there, synced or not; what it had in memory only goes with the process. (A power cut takes the kernel too: claim 12.5.)
+// One server, hence one fault: SIGKILL, which leaves it no time to save anything. What it has written to files is with
+// the kernel by then and stays there, synced or not; what it had in memory only goes with the process. (A power cut
+// takes the kernel too: claim 12.5.)
 func TestBrokerRestart(t *testing.T) {
 	t.Parallel()
 	harness.Prove(t, harness.Claim{
@@ -30,7 +31,8 @@ func TestBrokerRestart(t *testing.T) {
 		env.Step("steady state: what is acknowledged is stored")
 		filed.Publish(batch)
 		remembered.Publish(batch)
-		env.Calm(check.Delivery(filed, inFiles.Stored()).ExactlyOnce(), check.Delivery(remembered, inMemory.Stored()).ExactlyOnce())
+		env.Calm(check.Delivery(filed, inFiles.Stored()).ExactlyOnce(),
+			check.Delivery(remembered, inMemory.Stored()).ExactlyOnce())
 
 		env.Step("fault: the broker is killed, right after the next messages were acknowledged")
 		filed.Publish(batch)
@@ -44,7 +46,8 @@ func TestBrokerRestart(t *testing.T) {
 
 		env.Step("verdict")
 		files.Count("acknowledged messages lost", kept.Lost, harness.Exactly(0).Against("nothing is written down", 2*batch))
-		memory.Count("acknowledged messages lost", gone.Lost, harness.Exactly(2*batch).Against("no death, or what was written down", 0))
+		memory.Count("acknowledged messages lost", gone.Lost,
+			harness.Exactly(2*batch).Against("no death, or what was written down", 0))
 		env.Contrast("no acknowledged message is lost", kept.NothingLost(), gone.NothingLost())
 	})
 }
