@@ -39,22 +39,23 @@ func run(id string, n int) *evidence.Record {
 		Knobs: []evidence.Knob{{Name: "ack-wait", Value: "2s", Default: "1s"}},
 		Nodes: []evidence.Node{{Name: "nats", Image: "assay/nats:e41b3a3a0f4d", ImageID: "sha256:92ce", Version: "nats-server 2.15.2"}},
 		Links: []evidence.Link{{Name: "nats", From: "test", To: "nats:4222"}, {Name: "consumers", From: "test", To: "nats:4222"}},
+		Sides: []evidence.Side{{Name: "durable"}, {Name: "plain", Without: "nothing is acknowledged"}},
 		Clients: []evidence.Client{
 			{Name: "producer", Via: []string{"nats", "nats"}},
-			{Name: "durable", Via: []string{"consumers", "nats"}}, {Name: "plain", Via: []string{"consumers", "nats"}},
+			{Name: "durable", Side: "durable", Via: []string{"consumers", "nats"}}, {Name: "plain", Side: "plain", Via: []string{"consumers", "nats"}},
 		},
 		Steps:  []evidence.Step{{Name: "steady state", At: calm}, {Name: "fault: the link breaks", At: from}, {Name: "heal", At: to}, {Name: "verdict", At: end}},
 		Faults: []evidence.Fault{{Kind: "sever", Target: "consumers", From: from, To: &to, Undo: "heal", Witnesses: []string{"durable: 1 cut off"}}},
 		Measurements: []evidence.Measurement{
-			{Name: "redelivered after", Value: 1.0032, Unit: "s", Low: new(1.0), High: new(1.5), OK: true},
-			{Name: "orders lost by the control", Value: 50, Low: new(50.0), High: new(50.0), OK: true},
+			{Name: "redelivered after", Value: 1.0032, Unit: "s", Low: new(1.0), High: new(1.5), OK: true, Rivals: []evidence.Rival{{Name: "at once", Low: new(0.0), High: new(0.01)}}},
+			{Name: "orders lost", Side: "plain", Value: 50, Low: new(50.0), High: new(50.0), OK: true},
 			{Name: "the longest pause", Value: 0.2, Unit: "s", High: new(1.0), OK: true},
 		},
 		Checks: []evidence.Check{
-			{Role: "calm", Property: "each once", Subject: "durable", Clients: []string{"durable", "producer"}, Verdict: "holds", OK: true, Summary: "all 50 arrived"},
-			{Role: "holds", Property: "nothing is lost", Subject: "durable", Clients: []string{"durable", "producer"}, Verdict: "holds", OK: true, Summary: "all 150 arrived"},
+			{Role: "calm", Property: "each once", Subject: "durable", Side: "durable", Clients: []string{"durable", "producer"}, Verdict: "holds", OK: true, Summary: "all 50 arrived"},
+			{Role: "holds", Property: "nothing is lost", Subject: "durable", Side: "durable", Clients: []string{"durable", "producer"}, Verdict: "holds", OK: true, Summary: "all 150 arrived"},
 			{
-				Role: "breaks", Property: "nothing is lost", Subject: "plain", Control: "a plain subscription", Clients: []string{"plain", "producer"},
+				Role: "breaks", Property: "nothing is lost", Subject: "plain", Side: "plain", Control: "nothing is acknowledged", Clients: []string{"plain", "producer"},
 				Verdict: "violated", OK: true, Summary: "lost 50 of 150", Offending: []evidence.Operation{{Client: "producer", Kind: "publish", Key: "orders", Value: 101, Start: 5, End: new(5.1)}},
 			},
 		},
@@ -84,6 +85,9 @@ func run(id string, n int) *evidence.Record {
 		r.Operations.Items = append(r.Operations.Items, op)
 	}
 	r.Operations.Recorded = n
+	for i := range int(end * 10) {
+		r.Noise = append(r.Noise, evidence.Beat{At: float64(i+1) / 10, Usual: 0.0002, Longest: 0.001 * (1 + draw.ExpFloat64())})
+	}
 	return r
 }
 
@@ -178,14 +182,14 @@ func TestPageShowsEveryClaimAndItsVerdict(t *testing.T) {
 		assert.Equal(t, want, verdicts[id], "claim %s", id)
 	}
 	assert.Contains(t, overview, "redelivered after 1.00 s 1 to 1.50 s", "the headline figure, and its prediction")
-	assert.Contains(t, overview, "orders lost by the control 50 a plain subscription: lost 50 of 150", "the control's beside it")
+	assert.Contains(t, overview, "orders lost (plain) 50 nothing is acknowledged: lost 50 of 150", "the control's beside it")
 	assert.Contains(t, texts(one(t, all, "left-out").Parent), "9.2.json is torn")
 
 	panel := texts(one(t, all, "claim-12.1"))
 	for _, said := range []string{
-		"With the mechanism durable, producer", "Control: a plain subscription plain, producer",
+		"With the mechanism: durable durable", "Control: plain, nothing is acknowledged plain", "Shared by the sides producer",
 		"sever consumers", "published", "acknowledged", "delivered", "never delivered", "steady state",
-		"nothing is lost held (durable)", "nothing is lost was broken, as it should be (plain – a plain subscription)",
+		"nothing is lost held (durable)", "nothing is lost was broken, as it should be (plain – nothing is acknowledged)",
 		"ASSAY_SEED=42 go test", "ack-wait=2s (by default 1s)", "nats-server 2.15.2", "sha256:92ce", "github.com/nats-io/nats.go v1.55.0",
 		"the longest pause 0.200 s predicted at most 1 s", "producer: publish orders/101",
 	} {
@@ -355,16 +359,21 @@ func TestPageOfOddNumbers(t *testing.T) {
 	assert.NotContains(t, page(t, report.Source{}), "<article")
 }
 
-// The page's worth of a record that an older version wrote: without what came later.
-func TestPageOfAnOlderRecord(t *testing.T) {
+// Without sides nobody guesses who is whose, whatever names suggest.
+func TestPageOfARecordWithoutSides(t *testing.T) {
 	r := run("12.1", 300)
-	r.Clients, r.Operations.Counts = nil, nil
-	for i := range r.Checks {
-		r.Checks[i].Clients = nil
+	r.Sides = nil
+	for i := range r.Clients {
+		r.Clients[i].Side = ""
 	}
+	for i := range r.Checks {
+		r.Checks[i].Side = ""
+	}
+	r.Measurements[1].Side, r.Measurements[1].Name = "", "orders lost by the control"
 	panel := texts(one(t, elements(t, page(t, report.Source{Entries: entries(r)})), "claim-12.1"))
 	assert.Contains(t, panel, "All clients producer, durable, plain")
 	assert.NotContains(t, panel, "With the mechanism")
+	assert.NotContains(t, panel, "Control: ")
 }
 
 func TestPageOverManyRuns(t *testing.T) {
