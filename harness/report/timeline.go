@@ -25,6 +25,7 @@ const (
 	leftEdge     = 132 // of the time axis; labels are left of it
 	rightEdge    = 984
 	panelHeight  = 132
+	emptyHeight  = 26 // of a panel without operations that take time
 	laneHeight   = 20
 	stripHeight  = 15
 )
@@ -288,10 +289,19 @@ func (t *timeline) addPanels(r *evidence.Record, sides []arm, scale timeScale, y
 			continue
 		}
 		y += 20 // for the panel's name
-		p := panel{Y: y, Height: panelHeight, Role: a.role, Name: a.title(), Clients: shorten(clean(strings.Join(a.clients, ", ")), 90), Empty: len(points) == 0}
-		top, bottom := float64(y+6), float64(y+panelHeight-6)
+		height := panelHeight
+		if len(points) == 0 {
+			height = emptyHeight
+		}
+		p := panel{Y: y, Height: height, Role: a.role, Name: a.title(), Clients: shorten(clean(strings.Join(a.clients, ", ")), 90), Empty: len(points) == 0}
+		top, bottom := float64(y+6), float64(y+height-6)
 		row := func(l float64) float64 {
 			return bottom - (plot.LogScale{}).Normalize(low, high, min(max(l, low), high))*(bottom-top)
+		}
+		if p.Empty {
+			t.Panels = append(t.Panels, p)
+			y += height
+			continue
 		}
 		// A little more than the range, since LogTicks leaves out where it begins.
 		for _, tick := range (plot.LogTicks{Prec: -1}).Ticks(low*0.999, high*1.001) {
@@ -310,7 +320,7 @@ func (t *timeline) addPanels(r *evidence.Record, sides []arm, scale timeScale, y
 			p.Notable = append(p.Notable, notable{coordinate(scale.x(op.Start)), coordinate(row(latency(op, r.Duration))), said(op)})
 		}
 		t.Panels = append(t.Panels, p)
-		y += panelHeight
+		y += height
 	}
 	return y + 10
 }
@@ -745,7 +755,7 @@ func (l lane) TextY() int { return l.Y + 13 }
 func (p panel) NameY() int { return p.Y - 6 }
 
 // MiddleY is the panel's middle.
-func (p panel) MiddleY() int { return p.Y + p.Height/2 }
+func (p panel) MiddleY() int { return p.Y + p.Height/2 + 4 }
 
 // TextY is where the group's name stands.
 func (g stripGroup) TextY() int { return g.Y + 12 }
