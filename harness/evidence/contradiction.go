@@ -58,7 +58,7 @@ func (r *Record) Contradiction() error {
 	case len(r.Failures) > 0:
 		return fmt.Errorf("it is %s, and names a failure (%s)", r.Verdict, r.Failures[0].Kind)
 	}
-	return r.off()
+	return r.off(r.Verdict)
 }
 
 // unproven tells why the verdict cannot be that all proofs were given.
@@ -80,7 +80,7 @@ func (r *Record) unproven() error {
 	case len(r.Undecided) > 0:
 		return fmt.Errorf("it is proven, and %s is undecided", r.Undecided[0].What)
 	}
-	if err := r.off(); err != nil {
+	if err := r.off("proven"); err != nil {
 		return err
 	}
 	shown := map[string]bool{}
@@ -115,10 +115,10 @@ func (r *Record) unproven() error {
 }
 
 // off tells which figure left its prediction, in a record that names no failure.
-func (r *Record) off() error {
+func (r *Record) off(is string) error {
 	for _, m := range r.Measurements {
 		if !m.OK {
-			return fmt.Errorf("it is %s, and %s is off its prediction", r.Verdict, m.Name)
+			return fmt.Errorf("it is %s, and %s is off its prediction", is, m.Name)
 		}
 	}
 	return nil

@@ -200,6 +200,79 @@ func TestPageShowsEveryClaimAndItsVerdict(t *testing.T) {
 	assert.Contains(t, texts(one(t, all, "claim-1.5")), "Not provable here: the kernel has no netem")
 }
 
+func TestPageOfAnUndecidedClaim(t *testing.T) {
+	r := run("12.1", 30)
+	r.Verdict = evidence.Undecided
+	r.Measurements[0].Rivals = append(r.Measurements[0].Rivals, evidence.Rival{Name: "half of it", Low: new(0.5), High: new(1.1), Undecided: true})
+	r.Undecided = []evidence.Undecision{{What: "redelivered after", Noise: 0.4, Message: "1 s or 0.5 s"}}
+	r.Repeats = []evidence.Repeat{{Started: r.Started.Add(-time.Minute), Duration: 9, Undecided: []evidence.Undecision{{What: "the longest pause", Noise: 0.7, Message: "0.2 s or 1 s"}}}}
+	all := elements(t, page(t, report.Source{Entries: entries(r)}))
+	panel := texts(one(t, all, "claim-12.1"))
+	assert.Contains(t, panel, "Why it is undecided here The machine was too busy to tell a prediction from its rival. The claim is neither passed nor failed. "+
+		"with noise of 400 ms, redelivered after: 1 s or 0.5 s What to do: run it again when less else is running")
+	assert.Contains(t, panel, "Attempts that could not decide")
+	assert.Contains(t, panel, "23 November 2026, 17:31:25 UTC, 9 s with noise of 700 ms, the longest pause: 0.2 s or 1 s")
+	assert.Contains(t, panel, "predicted 1 to 1.50 s not told from half of it, 0.500 to 1.10 s")
+
+	r.Verdict, r.Undecided = evidence.Holds, nil
+	panel = texts(one(t, elements(t, page(t, report.Source{Entries: entries(r)})), "claim-12.1"))
+	assert.NotContains(t, panel, "Why it is undecided")
+	assert.Contains(t, panel, "Attempts that could not decide", "how a claim that is proven came to be so is told, too")
+}
+
+func TestPageSaysWhy(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "scenarios", "messaging"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "scenarios", "messaging", "at least_test.go"), nil, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), nil, 0o600))
+	r := run("12.1", 3)
+	r.Doc = "Claim 12.1: what is lost\ncomes again, see [context.Context] and <b>.\n\n\tproducer ──► nats ◄── link\n\t   <i>      ▲ both\n\nBoth share it:\n  - one fault\n  - one check\n"
+	r.Source = "scenarios/messaging/at least_test.go:20"
+	source := report.Source{Entries: entries(r), Root: root, Folder: filepath.Join(root, ".assay", "evidence")}
+	why := within(one(t, elements(t, page(t, source)), "claim-12.1"), "section", "why")
+	require.Len(t, why, 1)
+	var said []string
+	for _, n := range within(why[0], "", "") {
+		if n.Data == "p" || n.Data == "pre" {
+			said = append(said, n.Data+": "+n.FirstChild.Data)
+		}
+	}
+	assert.Equal(t, []string{
+		"p: Claim 12.1: what is lost comes again, see context.Context and <b>.", "pre: producer ──► nats ◄── link\n   <i>      ▲ both",
+		"p: Both share it:", "p: • one fault", "p: • one check", "p: The scenario: ",
+	}, said)
+	link := within(why[0], "a", "")
+	require.Len(t, link, 1)
+	assert.Equal(t, "../../scenarios/messaging/at%20least_test.go", attribute(link[0], "href"))
+	assert.Equal(t, r.Source, texts(link[0]))
+
+	for _, elsewhere := range []string{"scenarios/messaging/gone_test.go:20", "../x_test.go:1", "/etc/passwd", "go.mod:1", "javascript:alert(1)"} {
+		r.Source = elsewhere
+		why := within(one(t, elements(t, page(t, source)), "claim-12.1"), "section", "why")[0]
+		assert.Empty(t, within(why, "a", ""), elsewhere)
+		assert.Contains(t, texts(why), "The scenario: "+elsewhere)
+	}
+}
+
+// Each side has a panel of its own, in the record's order, whatever its clients are called.
+func TestPageOfSeveralSides(t *testing.T) {
+	r := run("12.1", 90)
+	r.Sides = []evidence.Side{{Name: "plain", Without: "nothing is acknowledged"}, {Name: "durable"}, {Name: "producer", Without: "nobody waits"}}
+	r.Clients[0].Side = "producer"
+	r.Measurements = append(r.Measurements, evidence.Measurement{Name: "orders lost", Side: "producer", Value: 7, OK: true})
+	panel := one(t, elements(t, page(t, report.Source{Entries: entries(r)})), "claim-12.1")
+	var names []string
+	for _, n := range within(panel, "text", "panelname") {
+		names = append(names, n.FirstChild.Data)
+	}
+	assert.Equal(t, []string{"Control: plain, nothing is acknowledged ", "With the mechanism: durable ", "Control: producer, nobody waits ", "Noise "}, names)
+	overview := texts(one(t, elements(t, page(t, report.Source{Entries: entries(r)})), "overview"))
+	assert.Contains(t, overview, "orders lost (plain) 50 orders lost (producer) 7 nothing is acknowledged")
+	r.Measurements = r.Measurements[1:]
+	overview = texts(one(t, elements(t, page(t, report.Source{Entries: entries(r)})), "overview"))
+	assert.Contains(t, overview, "the longest pause 0.200 s", "the headline is no control's, where there is another")
+}
+
 func TestPageNeedsNothingElse(t *testing.T) {
 	all := elements(t, page(t, report.Source{Entries: entries(run("12.1", 300), run("8.5", 3)), Known: known}))
 	ids := map[string]bool{}
@@ -281,6 +354,9 @@ func TestEvidenceIsNeverTrustedAsHTML(t *testing.T) {
 		r.Logs = []string{"logs/nats.log"}
 		r.Failures = []evidence.Failure{{Kind: "k", Step: "s", Message: "m"}}
 		r.Sabotage, r.Unprovable, r.Claim.OnlyIf = "faults", "u", "o"
+		r.Doc, r.Source = "d", "s"
+		r.Undecided = []evidence.Undecision{{What: "w", Message: "m"}}
+		r.Repeats = []evidence.Repeat{{Undecided: r.Undecided}}
 		r.Schedule = &evidence.Followed{Unfelt: []int{1}, Replay: "r", Shrink: "s", File: "f"}
 		r.Claim.Link, r.Claim.Section = "https://example.org", "s"
 		return nil

@@ -19,7 +19,7 @@ const (
 	half    mode = "half"   // those that have a size do half of what they say
 )
 
-// outcome is what a sabotaged run shows about one scenario.
+// outcome is what a sabotaged run shows about one scenario, in the order in which that matters.
 type outcome int
 
 const (
@@ -40,7 +40,7 @@ type finding struct {
 func (f finding) String() string { return f.claim + " " + f.says }
 
 // judge says for each claim of the packages that were run, and for any other that left a record, whether it noticed what was done to
-// its faults. Of several records of a claim the first that is not as it should be speaks.
+// its faults. Of several records of a claim the first that is not as it should be speaks, else the first that tells most.
 func (m mode) judge(records []*evidence.Record, known []claims.Claim) []finding {
 	byID := map[string][]*evidence.Record{}
 	for _, c := range known {
@@ -53,7 +53,7 @@ func (m mode) judge(records []*evidence.Record, known []claims.Claim) []finding 
 	for _, id := range slices.SortedFunc(maps.Keys(byID), claims.Compare) {
 		f := finding{claim: id, says: "LEFT NO EVIDENCE: its test did not run, or ended before it could tell anything"}
 		for i, r := range byID[id] {
-			if of := m.judgeOne(r); i == 0 || f.outcome != wrong && of.outcome == wrong {
+			if of := m.judgeOne(r); i == 0 || of.outcome < f.outcome {
 				f = of
 			}
 		}

@@ -58,7 +58,7 @@ func soak(ctx context.Context, of selection, known []claims.Claim, loops, runs i
 	}
 	defer end()
 	args := append([]string{"test", "-count=1", "-v", "-timeout=60m"}, of.packages...)
-	out.note("go %s, %d times beside %d busy loops", strings.Join(args, " "), runs, loops)
+	out.note("go %s, %s beside %s", strings.Join(args, " "), several(runs, "time"), several(loops, "busy loop"))
 	t := tally{known: known, of: map[string]map[string]int{}, why: map[string][]string{}}
 	for i := 1; i <= runs; i++ {
 		keep := filepath.Join(kept, fmt.Sprintf("run-%d", i))
@@ -189,8 +189,15 @@ func (t *tally) table() string {
 			fmt.Fprintf(&text, "%s, %s\n", c.ID, why)
 		}
 	}
-	fmt.Fprintf(&text, "%d runs of %d claims: %s; %d took more than one attempt", t.runs, len(t.known), counted(sum), t.again)
+	fmt.Fprintf(&text, "%s of %s: %s; %d took more than one attempt", several(t.runs, "run"), several(len(t.known), "claim"), counted(sum), t.again)
 	return text.String()
+}
+
+func several(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }
 
 // busyWord is the argument that makes this program a busy loop. It is no command of the user's.
