@@ -133,7 +133,7 @@ func figure(m evidence.Measurement) (value, prediction string) {
 
 // interval says what was predicted.
 func interval(low, high *float64, digits int, unit string) string {
-	said := ""
+	var said string
 	switch {
 	case low != nil && high != nil && *low == *high:
 		said = "exactly " + number(*low, digits)

@@ -293,7 +293,11 @@ func (t *timeline) addPanels(r *evidence.Record, sides []arm, scale timeScale, y
 		if len(points) == 0 {
 			height = emptyHeight
 		}
-		p := panel{Y: y, Height: height, Role: a.role, Name: a.title(), Clients: shorten(clean(strings.Join(a.clients, ", ")), 90), Empty: len(points) == 0}
+		who := strings.Join(a.clients, ", ")
+		if who == a.side.Name {
+			who = "" // the panel's name has it
+		}
+		p := panel{Y: y, Height: height, Role: a.role, Name: a.title(), Clients: shorten(clean(who), 90), Empty: len(points) == 0}
 		top, bottom := float64(y+6), float64(y+height-6)
 		row := func(l float64) float64 {
 			return bottom - (plot.LogScale{}).Normalize(low, high, min(max(l, low), high))*(bottom-top)

@@ -214,7 +214,10 @@ func busy(input io.Reader) {
 		os.Exit(0)
 	}()
 	end := time.Now().Add(busyFor)
-	for n := 1; n%(1<<20) != 0 || time.Now().Before(end); n++ {
+	for n := 0; ; n++ {
+		if n%(1<<20) == 0 && time.Now().After(end) {
+			return
+		}
 	}
 }
 
