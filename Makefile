@@ -12,11 +12,14 @@ SCENARIOS ?= ./scenarios/...
 # Which benchmarks, and for how long each.
 BENCH     ?= .
 BENCHTIME ?= 1s
+# How many busy loops run beside the scenarios, and how many times those are run.
+LOOPS     ?= 8
+RUNS      ?= 10
 
 # The race detector takes a C compiler.
 race = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
-.PHONY: help test vet rooms unit scenarios sabotage bench lint images report list readme clean
+.PHONY: help test vet rooms unit scenarios soak sabotage bench lint images report list readme clean
 # Two of these at once would measure each other.
 .NOTPARALLEL:
 
@@ -40,7 +43,10 @@ unit: ## the tests that need no Docker, in seconds
 scenarios: ## put the claims to the test, and show what was seen (SCENARIOS=./scenarios/messaging/...)
 	$(assay) test $(SCENARIOS)
 
-sabotage: ## test the tests: with faults that do nothing, each scenario must fail
+soak: ## put the claims to the test again and again on a machine that is kept busy (LOOPS=8 RUNS=10)
+	$(assay) soak -loops $(LOOPS) -runs $(RUNS) $(SCENARIOS)
+
+sabotage: ## test the tests: with faults that do nothing, or half, no scenario that has one may pass
 	$(assay) sabotage
 
 bench: ## the benchmarks, one package after the other (BENCH=Link BENCHTIME=5s)

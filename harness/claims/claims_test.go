@@ -34,9 +34,10 @@ import (
 )
 
 func TestAtLeastOnceDelivery(t *testing.T) {
-	env := harness.New(t, harness.Claim{ID: "12.1", Says: "a message whose acknowledgement is lost " +
-		("is delivered again; " + ` + "`none is lost`" + `)})
-	env.Step("x")
+	harness.Prove(t, harness.Claim{ID: "12.1", Says: "a message whose acknowledgement is lost " +
+		("is delivered again; " + ` + "`none is lost`" + `)}, func(env *harness.Env) {
+		env.Step("x")
+	})
 }
 `
 
@@ -47,14 +48,14 @@ func TestFind(t *testing.T) {
 		"scenarios/caching/staleness_test.go": `package caching_test
 import chaos "assay/harness"
 var claim = chaos.Claim{Says: "stale data is bounded", ID: "4.2"}
-func TestStaleness(t *testing.T) { chaos.New(t, claim) }
+func TestStaleness(t *testing.T) { chaos.Prove(t, claim, func(*chaos.Env) {}) }
 func TestEviction(t *testing.T) {
 	for _, c := range []chaos.Claim{{ID: "4.10", Says: "ten"}, {ID: "4.9", Says: "nine"}} { _ = c }
 	_ = map[string]*chaos.Claim{"own": {ID: "shop-1", Says: "a claim of one's own"}}
 }`,
 		"scenarios/caching/dot_test.go": `package caching_test
 import . "assay/harness"
-func TestDot(t *testing.T) { New(t, Claim{ID: "4.4", Says: "dotted"}) }`,
+func TestDot(t *testing.T) { Prove(t, Claim{ID: "4.4", Says: "dotted"}, func(*Env) {}) }`,
 		// None of these states a claim of this module.
 		"scenarios/caching/other_test.go":        `package caching_test; import "other/harness"; var _ = harness.Claim{ID: "4.3"}`,
 		"scenarios/caching/unrelated_test.go":    `package caching_test; import "assay/harness"; var _ = harness.Limit{ID: "4.3"}; type Claim struct{}; var _ = Claim{}`,
@@ -87,7 +88,7 @@ func TestDot(t *testing.T) { New(t, Claim{ID: "4.4", Says: "dotted"}) }`,
 func TestFindInAModuleWithoutScenarios(t *testing.T) {
 	root := tree(t, map[string]string{
 		"go.mod":                 "module shop\n",
-		"shop_test.go":           `package shop; import "assay/harness"; func TestShop(t *testing.T) { harness.New(t, harness.Claim{ID: "shop-2", Says: "sells"}) }`,
+		"shop_test.go":           `package shop; import "assay/harness"; func TestShop(t *testing.T) { harness.Prove(t, harness.Claim{ID: "shop-2", Says: "sells"}, sells) }`,
 		"store/deep/x_test.go":   delivery,
 		"store/testdata/x.go":    "not Go",
 		"vendor/lib/lib_test.go": "not Go",

@@ -37,6 +37,9 @@ func byTheBook(text []byte) (r *evidence.Record, refusal string) {
 	case r.Claim.ID == "" || r.Verdict == "":
 		return nil, "is no evidence: it names no claim, or no verdict"
 	}
+	if err := r.Contradiction(); err != nil {
+		return nil, "contradicts itself: " + err.Error()
+	}
 	return r, ""
 }
 
@@ -57,7 +60,7 @@ func readsByTheBook(t assert.TestingT, path string, text []byte) {
 // What a file is made of, and what is nearly that.
 var pieces = []string{
 	`"`, `\`, `{`, `}`, `[`, `]`, `:`, `,`, "0", "-", "+", ".", "e", "1e999", "99999999999999999999", "-1", "1.5", "NaN", "null", "true", "nul",
-	`"schema":null,`, `"schema":"assay/evidence/v9",`, `"SCHEMA":"assay/evidence/v1",`, `"Run":"a",`, `"started":"soon",`, `"operations":{"items":[{"outcome":"none"}]},`, `"claim":{"id":""},`, `"operations":{"items":[{"value":7}]},`,
+	`"schema":null,`, `"schema":"assay/evidence/v9",`, `"SCHEMA":"assay/evidence/v2",`, `"Run":"a",`, `"started":"soon",`, `"operations":{"items":[{"outcome":"none"}]},`, `"claim":{"id":""},`, `"operations":{"items":[{"value":7}]},`,
 	`\u00e9`, `\ud83d\ude00`, `\ud800`, `\q`, "\xff", "\x00", "\x01", "\u2028", "\ufeff", " ", "\n", "{}", "[]", "\"ok\"", "\"none\"",
 }
 
@@ -76,11 +79,17 @@ func TestReadTakesAndRefusesWhatEncodingJSONDoes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := evidence.Record{
 			Schema: evidence.Schema, Run: word.Draw(t, "run"), Claim: evidence.Claim{ID: word.Draw(t, "id"), Refuted: rapid.Bool().Draw(t, "refuted")},
-			Verdict: word.Draw(t, "verdict"), Started: time.Unix(rapid.Int64Range(0, 1e11).Draw(t, "started"), 5).UTC(), Duration: number.Draw(t, "duration"),
-			Seed: rapid.Uint64().Draw(t, "seed"), Measurements: []evidence.Measurement{{Value: number.Draw(t, "measured"), Low: maybe.Draw(t, "low")}},
-			Checks:     []evidence.Check{{OK: rapid.Bool().Draw(t, "ok"), Offending: operations.Draw(t, "offending")}},
+			Verdict: rapid.OneOf(word, rapid.SampledFrom([]string{evidence.Failed, evidence.NotProvable})).Draw(t, "verdict"), Unprovable: word.Draw(t, "unprovable"), Started: time.Unix(rapid.Int64Range(0, 1e11).Draw(t, "started"), 5).UTC(), Duration: number.Draw(t, "duration"),
+			Seed: rapid.Uint64().Draw(t, "seed"), Checks: []evidence.Check{{Role: "breaks", Verdict: "unknown", Offending: operations.Draw(t, "offending")}},
 			Operations: evidence.Operations{Recorded: rapid.Int().Draw(t, "recorded"), Items: operations.Draw(t, "items")},
 			Tools:      evidence.Tools{Libraries: rapid.MapOfN(word, word, 0, 3).Draw(t, "libraries")},
+		}
+		if r.Verdict == evidence.Failed {
+			r.Failures = []evidence.Failure{{Kind: word.Draw(t, "kind of failure"), Message: word.Draw(t, "message")}}
+		}
+		m := evidence.Measurement{Value: number.Draw(t, "measured"), Low: maybe.Draw(t, "low")}
+		if m.OK = m.Low == nil || *m.Low <= m.Value; m.OK || r.Verdict == evidence.Failed {
+			r.Measurements = append(r.Measurements, m)
 		}
 		text, err := json.MarshalIndent(r, "", " ")
 		require.NoError(t, err)
@@ -96,7 +105,7 @@ func TestReadTakesAndRefusesWhatEncodingJSONDoes(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	const body = `"schema":"assay/evidence/v1","claim":{"id":"1.1"},"verdict":"holds","seed":1,"operations":{"items":[{"value":2,"end_s":3}]}`
+	const body = `"schema":"assay/evidence/v2","claim":{"id":"1.1"},"verdict":"failed","failures":[{}],"seed":1,"operations":{"items":[{"value":2,"end_s":3}]}`
 	for _, piece := range append(pieces, "") {
 		f.Add([]byte("{" + piece + body + "}"))
 		f.Add([]byte("{" + body + "," + piece + `"run":"a"}`))

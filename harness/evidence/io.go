@@ -95,8 +95,8 @@ func fileName(s string) string {
 	return name
 }
 
-// Read returns the record in the file at path. A file that is torn, is something else than a record or follows another
-// schema is refused with an error that names it.
+// Read returns the record in the file at path. A file that is torn, is something else than a record, follows another schema or
+// contradicts itself (ErrContradiction) is refused with an error that names it.
 func Read(path string) (*Record, error) {
 	var whole struct {
 		Schema *string `json:"schema"`
@@ -118,6 +118,9 @@ func Read(path string) (*Record, error) {
 		return nil, fmt.Errorf("%s is no evidence: it names no claim, or no verdict", path)
 	}
 	r.Schema = Schema
+	if err := r.Contradiction(); err != nil {
+		return nil, fmt.Errorf("%s %w: %w", path, ErrContradiction, err)
+	}
 	return r, nil
 }
 

@@ -20,7 +20,10 @@ import (
 const run = "20261123T173225-4711"
 
 func record(id string) *evidence.Record {
-	return &evidence.Record{Run: run, Claim: evidence.Claim{ID: id, Says: "it works"}, Verdict: evidence.Holds}
+	return &evidence.Record{
+		Run: run, Claim: evidence.Claim{ID: id, Says: "it works"}, Verdict: evidence.Holds,
+		Checks: []evidence.Check{{Role: "calm", Verdict: "holds", OK: true}, {Role: "holds", Verdict: "holds", OK: true}, {Role: "breaks", Verdict: "violated", OK: true}},
+	}
 }
 
 func TestWriteAndRead(t *testing.T) {
@@ -126,7 +129,7 @@ func TestWriteSaysWhatWasInTheWay(t *testing.T) {
 }
 
 func TestReadRefuses(t *testing.T) {
-	whole, err := json.Marshal(evidence.Record{Schema: evidence.Schema, Claim: evidence.Claim{ID: "1.1"}, Verdict: evidence.Holds})
+	whole, err := json.Marshal(record("1.1"))
 	require.NoError(t, err)
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":        {"", "is torn, or no evidence at all: unexpected end of JSON input"},
@@ -135,9 +138,9 @@ func TestReadRefuses(t *testing.T) {
 		"not JSON":     {"PASS\nok\n", "is torn, or no evidence at all: invalid character 'P'"},
 		"foreign JSON": {`{"name": "left-pad"}`, "is no evidence: it names no schema"},
 		"a list":       {`[1]`, "is torn, or no evidence at all: json: cannot unmarshal array"},
-		"other schema": {`{"schema": "assay/evidence/v9", "run": 7}`, `follows the schema "assay/evidence/v9"; this version of assay reads "assay/evidence/v1"`},
-		"wrong type":   {`{"schema": "assay/evidence/v1", "run": 7}`, "does not fit its schema: json: cannot unmarshal number"},
-		"no claim":     {`{"schema": "assay/evidence/v1"}`, "is no evidence: it names no claim, or no verdict"},
+		"other schema": {`{"schema": "assay/evidence/v9", "run": 7}`, `follows the schema "assay/evidence/v9"; this version of assay reads "assay/evidence/v2"`},
+		"wrong type":   {`{"schema": "assay/evidence/v2", "run": 7}`, "does not fit its schema: json: cannot unmarshal number"},
+		"no claim":     {`{"schema": "assay/evidence/v2"}`, "is no evidence: it names no claim, or no verdict"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "1.1.json")

@@ -2,116 +2,106 @@ package report
 
 import (
 	"slices"
-	"strings"
 
 	"assay/harness/evidence"
 )
 
-// arm is one side of the experiment: the subject, which has the mechanism, the control, which has not, or the clients that no
-// check tells to be of either.
+// The roles of arms.
+const (
+	subjects = "subject" // they have the mechanism
+	controls = "control" // it was taken away from them
+	shared   = "shared"  // what the sides have in common, such as the producer for all consumers
+	everyone = "clients" // of a record without sides
+)
+
+// arm is what is drawn of one side of the comparison: whose operations, and under which name.
 type arm struct {
-	role    string // "subject", "control", "others", or "clients" where there are no sides
-	control string // what the control is, in the scenario's words
+	role    string
+	side    evidence.Side
 	clients []string
-	related []string // namesakes of clients, who are not judged themselves
 	ops     []*evidence.Operation
+	seen    []*evidence.Operation // with those of the shared clients that were judged together with this side
 }
 
-// arms sorts the record's clients by what the checks say of them. The first control that breaks a property is the claim's, and
-// whoever holds that property is the subject; then the other checks speak, in their order, for whom is not yet placed. A
-// client in both, such as a producer for two consumers, is shown in both. Who is not judged goes where a namesake is: "orders:
-// writer" beside "orders: reader".
+// arms sorts the operations by what the record says of its clients: an arm for each side, in the record's order, and one for the
+// clients that are on none. A record without sides has all clients together.
 func arms(r *evidence.Record) []arm {
-	subject, control := arm{role: "subject"}, arm{role: "control"}
-	headline := slices.IndexFunc(r.Checks, func(c evidence.Check) bool { return c.Role == "breaks" })
-	if headline >= 0 {
-		control.control = r.Checks[headline].Control
-		control.take(r.Checks[headline].Clients)
-		for _, c := range r.Checks {
-			if c.Role == "holds" && c.Property == r.Checks[headline].Property {
-				subject.take(c.Clients)
-			}
-		}
-		for _, c := range r.Checks {
-			for _, client := range c.Clients {
-				switch placed := subject.has(client) || control.has(client); {
-				case placed:
-				case c.Role == "holds":
-					subject.take([]string{client})
-				case c.Role == "breaks":
-					control.take([]string{client})
-				}
+	sideOf := map[string]string{}
+	for _, c := range r.Clients {
+		sideOf[c.Name] = c.Side
+	}
+	var all []arm
+	for _, s := range r.Sides {
+		all = append(all, arm{role: roleOf(s), side: s})
+	}
+	all = append(all, arm{role: shared})
+	if len(r.Sides) == 0 {
+		all[0].role = everyone
+	}
+	at := map[string]int{"": len(all) - 1}
+	for i, s := range r.Sides {
+		at[s.Name] = i
+	}
+	together := map[string][]int{} // the arms that a shared client was judged with
+	for _, c := range r.Checks {
+		side, known := at[c.Side]
+		for _, client := range c.Clients {
+			if known && sideOf[client] == "" && !slices.Contains(together[client], side) {
+				together[client] = append(together[client], side)
 			}
 		}
 	}
-	sameSides := len(subject.clients) == len(control.clients) && !slices.ContainsFunc(subject.clients, func(c string) bool { return !control.has(c) })
-
-	others, everybody := arm{role: "others"}, arm{role: "clients"}
-	seen := map[string]bool{}
 	for i := range r.Operations.Items {
-		if client := r.Operations.Items[i].Client; !seen[client] {
-			seen[client] = true
-			everybody.clients = append(everybody.clients, client)
+		op := &r.Operations.Items[i]
+		own, known := at[sideOf[op.Client]]
+		if !known {
+			own = len(all) - 1
 		}
-	}
-	for _, client := range everybody.clients {
-		if subject.has(client) || control.has(client) {
-			continue
+		a := &all[own]
+		if !slices.Contains(a.clients, op.Client) {
+			a.clients = append(a.clients, op.Client)
 		}
-		inSubject, inControl := subject.namesake(client), control.namesake(client)
-		if inSubject {
-			subject.related = append(subject.related, client)
-		}
-		if inControl {
-			control.related = append(control.related, client)
-		}
-		if !inSubject && !inControl {
-			others.clients = append(others.clients, client)
-		}
-	}
-	sides := []arm{subject, control, others}
-	if sameSides || !subject.acts(seen) || !control.acts(seen) {
-		sides = []arm{everybody}
-	}
-	for i := range sides {
-		a := &sides[i]
-		a.take(a.related)
-		member := map[string]bool{}
-		for _, c := range a.clients {
-			member[c] = true
-		}
-		for at := range r.Operations.Items {
-			if op := &r.Operations.Items[at]; member[op.Client] {
-				a.ops = append(a.ops, op)
+		a.ops, a.seen = append(a.ops, op), append(a.seen, op)
+		for _, other := range together[op.Client] {
+			if other != own {
+				all[other].seen = append(all[other].seen, op)
 			}
 		}
 	}
-	return slices.DeleteFunc(sides, func(a arm) bool { return len(a.ops) == 0 })
+	return slices.DeleteFunc(all, func(a arm) bool { return len(a.ops) == 0 })
 }
 
-func (a *arm) has(client string) bool { return slices.Contains(a.clients, client) }
-
-func (a *arm) take(clients []string) {
-	for _, c := range clients {
-		if !a.has(c) {
-			a.clients = append(a.clients, c)
-		}
+func roleOf(s evidence.Side) string {
+	if s.Control() {
+		return controls
 	}
+	return subjects
 }
 
-func (a *arm) acts(seen map[string]bool) bool {
-	return slices.ContainsFunc(a.clients, func(c string) bool { return seen[c] })
+// ofControl tells whether the figure is a control's.
+func ofControl(r *evidence.Record, m evidence.Measurement) bool {
+	return slices.ContainsFunc(r.Sides, func(s evidence.Side) bool { return s.Name == m.Side && s.Control() })
 }
 
-func (a *arm) namesake(client string) bool {
-	return slices.ContainsFunc(a.clients, func(c string) bool { return stem(c) == stem(client) })
+// Headline is the figure by which a run is told: the first that is not a control's, else the first; nil where there is none.
+func Headline(r *evidence.Record) *evidence.Measurement {
+	if at := headlineAt(r); at >= 0 {
+		return &r.Measurements[at]
+	}
+	return nil
 }
 
-// stem is what the names of clients that belong together have in common, by the fixtures' habits: "orders: reader", "orders on
-// replica#2".
-func stem(client string) string {
-	client, _, _ = strings.Cut(client, "#")
-	client, _, _ = strings.Cut(client, ": ")
-	client, _, _ = strings.Cut(client, " on ")
-	return client
+func headlineAt(r *evidence.Record) int {
+	if r == nil || len(r.Measurements) == 0 {
+		return -1
+	}
+	return max(slices.IndexFunc(r.Measurements, func(m evidence.Measurement) bool { return !ofControl(r, m) }), 0)
+}
+
+// Name is what a figure is called: two sides may have one of the same name each.
+func Name(m evidence.Measurement) string {
+	if m.Side == "" {
+		return m.Name
+	}
+	return m.Name + " (" + m.Side + ")"
 }

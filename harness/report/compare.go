@@ -52,7 +52,7 @@ var kinds = [...]string{"worse", "better", "changed", "new", "gone", "alike"}
 //
 // A claim is worse if it failed and had never done so before, or if it is proven less often, by more than chance is likely to make
 // it (Newcombe's interval for the difference at 95 % leaves out 0); better if it is the other way round. That it cannot be
-// put to the test where it could is told, and is neither.
+// put to the test where it could, or that runs could not decide, is told, and is neither.
 //
 // A figure has changed if it left its prediction, or came back to it. It also has if it went further than runs of the same kind
 // do: where each set has enough of them, if all of after's lie above or below all of before's, which chance makes of 5 % of such
@@ -166,27 +166,31 @@ func verdicts(runs []*evidence.Record) string {
 	if len(runs) == 1 {
 		return verdictOf(runs[0])
 	}
-	p, cannot := proven(runs)
+	p, skipped := proven(runs)
 	text := fmt.Sprintf("%d of %d proven", p.Hits, p.Of)
-	if cannot > 0 {
-		text += fmt.Sprintf(", %d not provable there", cannot)
+	if n := skipped[evidence.Undecided]; n > 0 {
+		text += fmt.Sprintf(", %d undecided there", n)
+	}
+	if n := skipped[evidence.NotProvable]; n > 0 {
+		text += fmt.Sprintf(", %d not provable there", n)
 	}
 	return text
 }
 
 func verdictOf(r *evidence.Record) string {
-	if r.Verdict != evidence.Failed || len(r.Failures) == 0 {
-		return r.Verdict
+	if word(r.Verdict) != evidence.Failed || len(r.Failures) == 0 {
+		return word(r.Verdict)
 	}
-	return r.Verdict + " (" + r.Failures[0].Kind + ")"
+	return evidence.Failed + " (" + r.Failures[0].Kind + ")"
 }
 
-// proven tells how many of the runs were, of those that could have been.
-func proven(runs []*evidence.Record) (p stat.Proportion, cannot int) {
+// proven tells how many of the runs were, of those that could decide, and how many could not, by their verdict.
+func proven(runs []*evidence.Record) (p stat.Proportion, skipped map[string]int) {
+	skipped = map[string]int{}
 	for _, r := range runs {
 		switch {
-		case r.Verdict == evidence.NotProvable:
-			cannot++
+		case evidence.Skipped(r.Verdict):
+			skipped[r.Verdict]++
 		case evidence.Proven(r.Verdict):
 			p.Hits++
 			p.Of++
@@ -194,7 +198,7 @@ func proven(runs []*evidence.Record) (p stat.Proportion, cannot int) {
 			p.Of++
 		}
 	}
-	return p, cannot
+	return p, skipped
 }
 
 // verdict compares how often the claim was proven.
@@ -262,14 +266,14 @@ func (one *change) figures(share float64) {
 	var named []string
 	for _, r := range slices.Concat(one.runs[1], one.runs[0]) {
 		for _, m := range r.Measurements {
-			if !slices.Contains(named, m.Name) {
-				named = append(named, m.Name)
+			if name := Name(m); !slices.Contains(named, name) {
+				named = append(named, name)
 			}
 		}
 	}
 	for _, name := range named {
 		one.figure(name, share, func(r *evidence.Record) (evidence.Measurement, bool) {
-			at := slices.IndexFunc(r.Measurements, func(m evidence.Measurement) bool { return m.Name == name })
+			at := slices.IndexFunc(r.Measurements, func(m evidence.Measurement) bool { return Name(m) == name })
 			if at < 0 {
 				return evidence.Measurement{}, false
 			}

@@ -12,8 +12,8 @@ import (
 	"assay/harness/evidence"
 )
 
-// JUnit writes what CI systems read: a suite for each section of the guide, a case for each claim. What is not provable here, or
-// was not run, is skipped, with the reason.
+// JUnit writes what CI systems read: a suite for each section of the guide, a case for each claim. What is undecided or not provable
+// here, or was not run, is skipped, with the reason.
 func JUnit(w io.Writer, s Source) error {
 	type message struct {
 		Message string `xml:"message,attr"`
@@ -62,18 +62,20 @@ func JUnit(w io.Writer, s Source) error {
 			in.Skipped, all.Skipped = in.Skipped+1, all.Skipped+1
 		}
 		if r.shown == nil {
-			skip("not run")
+			skip(notRun)
 			continue
 		}
 		c.Time = fmt.Sprintf("%.3f", min(max(r.shown.Duration, 0), 1e9))
 		in.took += min(max(r.shown.Duration, 0), 1e9)
-		c.Properties = append(c.Properties, property{"verdict", word(r.shown.Verdict)}, property{"seed", fmt.Sprint(r.shown.Seed)}, property{"rerun", line(r.shown.Rerun)})
+		c.Properties = append(c.Properties, property{"verdict", r.verdict()}, property{"seed", fmt.Sprint(r.shown.Seed)}, property{"rerun", line(r.shown.Rerun)})
 		for _, m := range r.shown.Measurements {
-			c.Properties = append(c.Properties, property{line(m.Name), Figure(m)})
+			c.Properties = append(c.Properties, property{line(Name(m)), Figure(m)})
 		}
-		switch word(r.shown.Verdict) {
+		switch r.verdict() {
 		case evidence.NotProvable:
-			skip(line(r.shown.Unprovable))
+			skip(evidence.NotProvable + ": " + line(r.shown.Unprovable))
+		case evidence.Undecided:
+			skip(evidence.Undecided + ": " + strings.Join(undecisions(r.shown), "; ") + "; what to do: " + whatToDo)
 		case evidence.Failed:
 			why := failuresOf(r.shown)
 			c.Failure = &message{Message: strings.Join(why[:1], ""), Type: "failed", Text: strings.Join(why, "\n")}
@@ -120,33 +122,44 @@ func sectionOf(id string) string {
 	return "Other claims"
 }
 
-// Markdown writes a summary such as a job's on GitHub: a table of the claims, and why those failed that did.
+// Markdown writes a summary such as a job's on GitHub: a table of the claims, and why those failed that did, or are undecided.
 func Markdown(w io.Writer, s Source) error {
 	rows := rowsOf(Records(s.Entries), s.Known)
 	var out strings.Builder
 	out.WriteString(markdown(strings.ReplaceAll(totals(rows), "\n", " ")) + "\n\n| | Claim | Verdict | Measured, predicted | Control | Took |\n|---|---|---|---|---|--:|\n")
 	for _, r := range rows {
-		said, took := "not run", none
+		verdict := r.verdict()
+		said, took := verdict, none
 		if r.shown != nil {
-			said, took = word(r.shown.Verdict), seconds(r.shown.Duration)
+			took = seconds(r.shown.Duration)
+			if n := len(r.shown.Repeats); n > 0 {
+				said += fmt.Sprintf(", attempt %d", n+1)
+			}
 			if r.runs > 1 {
 				said += fmt.Sprintf(" (%d of %d runs proven)", r.proven, r.runs)
 			}
 		}
-		if said == evidence.Failed || strings.HasPrefix(said, evidence.Failed+" ") {
+		if verdict == evidence.Failed || verdict == evidence.Undecided {
 			said = "**" + said + "**"
 		}
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s |\n", markdown(line(r.id)), markdown(line(r.says)), said, markdown(line(headline(r.shown))), markdown(shorten(line(control(r.shown)), 160)), took)
 	}
 	for _, r := range rows {
-		if r.shown == nil || word(r.shown.Verdict) != evidence.Failed {
+		var reasons []string
+		todo := ""
+		switch r.verdict() {
+		case evidence.Failed:
+			reasons = failuresOf(r.shown)
+		case evidence.Undecided:
+			reasons, todo = undecisions(r.shown), "What to do: "+whatToDo+". "
+		default:
 			continue
 		}
-		fmt.Fprintf(&out, "\n**%s failed**\n\n", markdown(line(r.id)))
-		for _, why := range failuresOf(r.shown) {
+		fmt.Fprintf(&out, "\n**%s %s**\n\n", markdown(line(r.id)), r.verdict())
+		for _, why := range reasons {
 			fmt.Fprintf(&out, "- %s\n", markdown(shorten(why, 500)))
 		}
-		fmt.Fprintf(&out, "\nAgain: %s\n", codeSpan(line(r.shown.Rerun)))
+		fmt.Fprintf(&out, "\n%sAgain: %s\n", markdown(todo), codeSpan(line(r.shown.Rerun)))
 	}
 	for _, err := range s.LeftOut {
 		fmt.Fprintf(&out, "\nLeft out: %s\n", markdown(line(err.Error())))
@@ -178,10 +191,11 @@ func JSON(w io.Writer, s Source) error {
 		ID           string                 `json:"id"`
 		Says         string                 `json:"says"`
 		Section      string                 `json:"section"`
-		Verdict      string                 `json:"verdict"` // of the run that is shown, the first that failed, else the latest
+		Verdict      string                 `json:"verdict"` // over all runs; the rest is of the run that is shown: the first that failed, else the latest
 		Runs         int                    `json:"runs"`
 		Proven       int                    `json:"proven"`
 		Failed       int                    `json:"failed"`
+		Undecided    int                    `json:"undecided"`
 		NotProvable  int                    `json:"not_provable"`
 		Run          string                 `json:"run,omitempty"`
 		Started      *time.Time             `json:"started,omitempty"`
@@ -189,6 +203,8 @@ func JSON(w io.Writer, s Source) error {
 		Seed         uint64                 `json:"seed,omitempty"`
 		Rerun        string                 `json:"rerun,omitempty"`
 		Unprovable   string                 `json:"unprovable,omitempty"`
+		Undecisions  []evidence.Undecision  `json:"undecisions,omitempty"` // why it is undecided
+		Repeats      []evidence.Repeat      `json:"repeats,omitempty"`     // that could not decide
 		Measurements []evidence.Measurement `json:"measurements,omitempty"`
 		Failures     []evidence.Failure     `json:"failures,omitempty"`
 	}
@@ -196,11 +212,12 @@ func JSON(w io.Writer, s Source) error {
 		Schema  string   `json:"schema"`
 		Claims  []claim  `json:"claims"`
 		LeftOut []string `json:"left_out,omitempty"`
-	}{Schema: "assay/report/v1", Claims: []claim{}}
+	}{Schema: "assay/report/v2", Claims: []claim{}}
 	for _, r := range rowsOf(Records(s.Entries), s.Known) {
-		c := claim{ID: r.id, Says: r.says, Section: sectionOf(r.id), Verdict: "not run", Runs: r.runs, Proven: r.proven, Failed: r.failed, NotProvable: r.unprovable}
+		c := claim{ID: r.id, Says: r.says, Section: sectionOf(r.id), Verdict: r.verdict(), Runs: r.runs, Proven: r.proven, Failed: r.failed, Undecided: r.undecided, NotProvable: r.unprovable}
 		if x := r.shown; x != nil {
-			c.Verdict, c.Run, c.Started, c.Duration, c.Seed, c.Rerun, c.Unprovable = word(x.Verdict), x.Run, &x.Started, x.Duration, x.Seed, x.Rerun, x.Unprovable
+			c.Run, c.Started, c.Duration, c.Seed, c.Rerun = x.Run, &x.Started, x.Duration, x.Seed, x.Rerun
+			c.Unprovable, c.Undecisions, c.Repeats = x.Unprovable, x.Undecided, x.Repeats
 			c.Measurements, c.Failures = x.Measurements, x.Failures
 		}
 		out.Claims = append(out.Claims, c)

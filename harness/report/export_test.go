@@ -21,8 +21,11 @@ func exported() report.Source {
 	cannot.Verdict, cannot.Unprovable = evidence.NotProvable, "the kernel has no netem"
 	bad.Verdict = evidence.Failed
 	bad.Failures = []evidence.Failure{{Kind: evidence.Vacuous, Step: "heal", At: 6, Message: "nobody felt\n  sever on consumers"}, {Kind: evidence.OffLaw, Message: "too late"}}
+	busy := run("8.5", 3)
+	busy.Verdict, busy.Undecided = evidence.Undecided, []evidence.Undecision{{What: "lag", Noise: 0.3, Message: "0.5 s or\n  0.25 s"}}
+	busy.Repeats = []evidence.Repeat{{Started: busy.Started, Duration: 2, Undecided: busy.Undecided}}
 	odd.Claim.Says = hostile + " a|b `c` ]]> [x](y) *z* &amp;"
-	return report.Source{Entries: entries(holds, refuted, cannot, bad, odd), Known: known, LeftOut: []error{errors.New("9.2.json is torn")}}
+	return report.Source{Entries: entries(holds, refuted, cannot, busy, bad, odd), Known: known, LeftOut: []error{errors.New("9.2.json is torn")}}
 }
 
 func TestExports(t *testing.T) {

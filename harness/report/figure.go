@@ -8,8 +8,19 @@ import (
 	"assay/harness/evidence"
 )
 
-// Figure says a measurement beside its prediction, such as "0.503 s in [0.500, 0.560]".
+// Figure says a measurement beside its prediction, such as "0.503 s in [0.500, 0.560]"; and which rivals the prediction did not
+// exclude.
 func Figure(m evidence.Measurement) string {
+	said := predicted(m)
+	for _, r := range m.Rivals {
+		if r.Undecided {
+			said += fmt.Sprintf("; not told from %s, %s", line(r.Name), interval(r.Low, r.High, 3, m.Unit))
+		}
+	}
+	return said
+}
+
+func predicted(m evidence.Measurement) string {
 	digits := digitsOf(m)
 	value := number(m.Value, digits)
 	if m.Unit != "" {

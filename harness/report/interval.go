@@ -2,25 +2,60 @@ package report
 
 import (
 	"math"
+	"strings"
 
 	"assay/harness/evidence"
 )
 
-// gauge is a measurement as a drawing: the predicted interval, and the observation on it.
+// gauge is a measurement as a drawing: the predicted interval, the observation on it, and below what the prediction's rivals would have
+// made of it, all on one scale.
 type gauge struct {
 	Name, Value, Prediction string
 	OK                      bool
-	Low, Width, At          string // of a drawing that is 240 wide
-	OpenLow, OpenHigh       bool
-	Point                   bool // the interval is a single figure
+	Interval                bar
+	At                      string // of a drawing that is 240 wide
+	Height                  int
+	Rivals                  []rivalBar
+	Against                 string // the rivals that the prediction did not exclude, in words
 }
 
-func gaugeOf(m evidence.Measurement) gauge {
-	value, prediction := figure(m)
-	g := gauge{Name: line(m.Name), Value: value, Prediction: prediction, OK: m.OK, OpenLow: m.Low == nil, OpenHigh: m.High == nil}
-	within := func(v float64) float64 { return min(max(v, -1e300), 1e300) } // so that differences are numbers, too
-	from, to := within(m.Value), within(m.Value)
-	for _, bound := range []*float64{m.Low, m.High} {
+// bar is an interval in a gauge.
+type bar struct {
+	X, Width          string
+	OpenLow, OpenHigh bool
+	Point             bool // the interval is a single figure
+}
+
+// rivalBar is a rival's interval, in a row of its own.
+type rivalBar struct {
+	bar
+	Name, Predicts string
+	Undecided      bool
+	Y              int
+	TextX          string
+	End            bool // the name ends at TextX, and does not begin there
+}
+
+const (
+	gaugeWidth  = 240
+	gaugeHeight = 22
+	rivalHeight = 15
+)
+
+// gaugeScale maps figures to a gauge.
+type gaugeScale struct{ from, to float64 }
+
+// within keeps differences of figures numbers, too.
+func within(v float64) float64 { return min(max(v, -1e300), 1e300) }
+
+// gaugeScaleOf has room for the value and all bounds.
+func gaugeScaleOf(m evidence.Measurement) gaugeScale {
+	bounds := []*float64{&m.Value, m.Low, m.High}
+	for _, r := range m.Rivals {
+		bounds = append(bounds, r.Low, r.High)
+	}
+	from, to := math.Inf(1), math.Inf(-1)
+	for _, bound := range bounds {
 		if bound != nil {
 			from, to = min(from, within(*bound)), max(to, within(*bound))
 		}
@@ -38,20 +73,51 @@ func gaugeOf(m evidence.Measurement) gauge {
 	if from != 0 || m.Low == nil {
 		from -= margin
 	}
-	to += margin
-	x := func(v float64) float64 { return 6 + min(max((within(v)-from)/(to-from), 0), 1)*228 }
-	low, high := 0.0, 240.0
-	if m.Low != nil {
-		low = x(*m.Low)
+	return gaugeScale{from, to + margin}
+}
+
+func (s gaugeScale) x(v float64) float64 {
+	return 6 + min(max((within(v)-s.from)/(s.to-s.from), 0), 1)*(gaugeWidth-12)
+}
+
+func (s gaugeScale) bar(low, high *float64) (b bar, from, to float64) {
+	b.OpenLow, b.OpenHigh = low == nil, high == nil
+	from, to = 0, gaugeWidth
+	if low != nil {
+		from = s.x(*low)
 	}
-	if m.High != nil {
-		high = x(*m.High)
+	if high != nil {
+		to = s.x(*high)
 	}
-	g.Point = high-low < 4
-	if g.Point {
-		low, high = low-2, low+2
+	// What is too narrow to be seen is drawn as a mark in its middle.
+	if b.Point = to-from < 4; b.Point {
+		middle := (from + to) / 2
+		from, to = middle-2, middle+2
 	}
-	g.Low, g.Width, g.At = coordinate(low), coordinate(high-low), coordinate(x(m.Value))
+	b.X, b.Width = coordinate(from), coordinate(to-from)
+	return b, from, to
+}
+
+func gaugeOf(m evidence.Measurement) gauge {
+	value, prediction := figure(m)
+	scale := gaugeScaleOf(m)
+	g := gauge{Name: line(Name(m)), Value: value, Prediction: prediction, OK: m.OK, At: coordinate(scale.x(m.Value)), Height: gaugeHeight + len(m.Rivals)*rivalHeight}
+	g.Interval, _, _ = scale.bar(m.Low, m.High)
+	var against []string
+	for i, r := range m.Rivals {
+		v := rivalBar{Name: shorten(line(r.Name), 32), Undecided: r.Undecided, Y: gaugeHeight + i*rivalHeight, Predicts: interval(r.Low, r.High, 3, m.Unit)}
+		var from, to float64
+		v.bar, from, to = scale.bar(r.Low, r.High)
+		// The name stands where there is more room.
+		if v.TextX = coordinate(to + 4); from > gaugeWidth-to {
+			v.TextX, v.End = coordinate(from-4), true
+		}
+		g.Rivals = append(g.Rivals, v)
+		if r.Undecided {
+			against = append(against, line(r.Name)+", "+v.Predicts)
+		}
+	}
+	g.Against = strings.Join(against, "; ")
 	return g
 }
 
@@ -59,21 +125,37 @@ func gaugeOf(m evidence.Measurement) gauge {
 func figure(m evidence.Measurement) (value, prediction string) {
 	digits := digitsOf(m)
 	value = number(m.Value, digits)
-	unit := ""
 	if m.Unit != "" {
-		unit = " " + line(m.Unit)
+		value += " " + line(m.Unit)
 	}
-	switch {
-	case m.Low != nil && m.High != nil && *m.Low == *m.High:
-		prediction = "exactly " + number(*m.Low, digits)
-	case m.Low != nil && m.High != nil:
-		prediction = number(*m.Low, digits) + " to " + number(*m.High, digits)
-	case m.Low != nil:
-		prediction = "at least " + number(*m.Low, digits)
-	case m.High != nil:
-		prediction = "at most " + number(*m.High, digits)
-	default:
-		return value + unit, "nothing was predicted"
-	}
-	return value + unit, prediction + unit
+	return value, interval(m.Low, m.High, digits, m.Unit)
 }
+
+// interval says what was predicted.
+func interval(low, high *float64, digits int, unit string) string {
+	var said string
+	switch {
+	case low != nil && high != nil && *low == *high:
+		said = "exactly " + number(*low, digits)
+	case low != nil && high != nil:
+		said = number(*low, digits) + " to " + number(*high, digits)
+	case low != nil:
+		said = "at least " + number(*low, digits)
+	case high != nil:
+		said = "at most " + number(*high, digits)
+	default:
+		return "nothing was predicted"
+	}
+	if unit != "" {
+		said += " " + line(unit)
+	}
+	return said
+}
+
+// What the template asks of a rival's row.
+
+// BarY is where the bar begins.
+func (r rivalBar) BarY() int { return r.Y + 4 }
+
+// TextY is where the name stands.
+func (r rivalBar) TextY() int { return r.Y + 10 }

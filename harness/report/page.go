@@ -7,10 +7,13 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"fmt"
+	"go/doc/comment"
 	"html/template"
 	"io"
 	"math"
 	"net/url"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -49,6 +52,7 @@ type Source struct {
 	Known   []claims.Claim // those in the code; the ones without a record were not run
 	LeftOut []error        // evidence that could not be read
 	Folder  string         // where the page will lie, for links to what lies beside the evidence; none are made without
+	Root    string         // the module's, for links to scenarios; none are made without
 }
 
 // Page writes the report as one HTML page that needs nothing else: no network, no other file. What is kept beside the evidence
@@ -161,14 +165,19 @@ type claimView struct {
 	Class, Word      string // of the verdict
 	Headline         *gauge
 	Control          string // what the control did, in words
-	ControlFigure    *gauge
+	ControlFigures   []*gauge
 	Took             string
 	Shown            bool
 
 	Section, Link    string
 	OnlyIf           string
 	Refuted          bool
+	Why              []passage // the scenario's own words
+	Scenario         fileView
 	Unprovable       string
+	Undecided        []string
+	WhatToDo         string
+	Repeats          []repeatView
 	Sabotage         string
 	Failures         []failureView
 	Topology         *topology
@@ -190,6 +199,17 @@ type claimView struct {
 
 type failureView struct{ Kind, Where, Message string }
 
+// passage is a part of a doc comment: prose, or a drawing whose lines stay as they are.
+type passage struct {
+	Text  string
+	Drawn bool
+}
+
+type repeatView struct {
+	When, Took string
+	Undecided  []string
+}
+
 type checkView struct {
 	Role, Word, Class string
 	Property          string
@@ -200,6 +220,7 @@ type checkView struct {
 type faultView struct {
 	Name, From, To, Undo string
 	Felt                 []string
+	Nature               string
 	Window               int
 }
 
@@ -253,7 +274,9 @@ func classOf(verdict string) string {
 		return "refuted"
 	case evidence.NotProvable:
 		return "notprovable"
-	case "not run":
+	case evidence.Undecided:
+		return "undecided"
+	case notRun:
 		return "notrun"
 	}
 	return "failed" // also what we do not know
@@ -263,13 +286,9 @@ func summarize(rows []*row, entries []Entry) summaryView {
 	v := summaryView{Total: len(rows), Records: len(entries)}
 	n := map[string]int{}
 	for _, r := range rows {
-		if r.shown == nil {
-			n["not run"]++
-			continue
-		}
-		n[word(r.shown.Verdict)]++
+		n[r.verdict()]++
 	}
-	for _, verdict := range []string{evidence.Holds, evidence.OnlyIf, evidence.Refuted, evidence.Failed, evidence.NotProvable, "not run"} {
+	for _, verdict := range []string{evidence.Holds, evidence.OnlyIf, evidence.Refuted, evidence.Failed, evidence.Undecided, evidence.NotProvable, notRun} {
 		if n[verdict] > 0 {
 			v.Verdicts = append(v.Verdicts, verdictCount{classOf(verdict), verdict, n[verdict]})
 		}
@@ -303,7 +322,7 @@ func summarize(rows []*row, entries []Entry) summaryView {
 
 // word is a verdict as it is written: one that is unknown counts as failed, as everywhere.
 func word(verdict string) string {
-	if evidence.Proven(verdict) || verdict == evidence.NotProvable {
+	if evidence.Proven(verdict) || evidence.Skipped(verdict) {
 		return verdict
 	}
 	return evidence.Failed
@@ -329,19 +348,31 @@ func anchor(id string) string {
 }
 
 func claimOf(r *row, e Entry, s Source) *claimView {
-	v := &claimView{ID: line(r.id), Anchor: anchor(r.id), Says: line(r.says), Class: classOf("not run"), Word: "not run"}
+	v := &claimView{ID: line(r.id), Anchor: anchor(r.id), Says: line(r.says), Class: classOf(notRun), Word: notRun}
 	v.Section, v.Link = claims.Section(r.id)
 	if r.shown == nil {
 		return v
 	}
 	rec := r.shown
-	v.Shown, v.Word = true, word(rec.Verdict)
+	v.Shown, v.Word = true, r.verdict()
 	v.Class = classOf(v.Word)
 	v.Took = seconds(rec.Duration)
 	if rec.Claim.Section != "" {
 		v.Section, v.Link = clean(rec.Claim.Section), webAddress(rec.Claim.Link)
 	}
 	v.OnlyIf, v.Refuted, v.Unprovable, v.Sabotage = clean(rec.Claim.OnlyIf), rec.Claim.Refuted, clean(rec.Unprovable), clean(rec.Sabotage)
+	v.Why = passagesOf(rec.Doc)
+	v.Scenario = scenarioOf(rec, s)
+	if v.Word == evidence.Undecided {
+		v.Undecided, v.WhatToDo = undecisions(rec), whatToDo
+	}
+	for _, again := range rec.Repeats {
+		view := repeatView{When: moment(again.Started), Took: seconds(again.Duration)}
+		for _, u := range again.Undecided {
+			view.Undecided = append(view.Undecided, undecision(u))
+		}
+		v.Repeats = append(v.Repeats, view)
+	}
 	for _, f := range rec.Failures {
 		where := "at " + seconds(f.At)
 		if f.Step != "" {
@@ -352,18 +383,21 @@ func claimOf(r *row, e Entry, s Source) *claimView {
 	for _, m := range rec.Measurements {
 		v.Gauges = append(v.Gauges, gaugeOf(m))
 	}
-	if len(v.Gauges) > 0 {
-		v.Headline = &v.Gauges[0]
+	if at := headlineAt(rec); at >= 0 {
+		v.Headline = &v.Gauges[at]
 	}
 	v.addControl(rec)
 	v.Topology, v.Timeline = topologyOf(rec), timelineOf(rec)
 	v.addChecks(rec)
 	for _, f := range rec.Faults {
 		name := clean(f.Kind + " on " + f.Target)
+		if f.Halved {
+			name = "half of " + name
+		}
 		if f.Detail != "" {
 			name += " (" + clean(f.Detail) + ")"
 		}
-		view := faultView{Name: name, From: seconds(f.From), To: ending(f.To), Undo: line(f.Undo), Window: f.Window}
+		view := faultView{Name: name, From: seconds(f.From), To: ending(f.To), Undo: line(f.Undo), Nature: clean(f.Nature), Window: f.Window}
 		if f.To == nil {
 			view.Undo = "not undone by the scenario"
 		}
@@ -391,6 +425,77 @@ func claimOf(r *row, e Entry, s Source) *claimView {
 	return v
 }
 
+// passagesOf are the prose and the drawings of a doc comment, as the go command reads it.
+func passagesOf(doc string) (all []passage) {
+	text := func(of []comment.Text) string {
+		var s strings.Builder
+		for _, t := range of {
+			switch t := t.(type) {
+			case comment.Plain:
+				s.WriteString(string(t))
+			case comment.Italic:
+				s.WriteString(string(t))
+			case *comment.Link:
+				s.WriteString(words(t.Text))
+			case *comment.DocLink:
+				s.WriteString(words(t.Text))
+			}
+		}
+		return strings.Join(strings.Fields(clean(s.String())), " ")
+	}
+	var add func(blocks []comment.Block, mark string)
+	add = func(blocks []comment.Block, mark string) {
+		for _, b := range blocks {
+			switch b := b.(type) {
+			case *comment.Paragraph:
+				all = append(all, passage{Text: mark + text(b.Text)})
+			case *comment.Heading:
+				all = append(all, passage{Text: text(b.Text)})
+			case *comment.Code:
+				all = append(all, passage{Text: printable(b.Text), Drawn: true})
+			case *comment.List:
+				for _, item := range b.Items {
+					add(item.Content, cmp.Or(item.Number, "•")+" ")
+				}
+			}
+		}
+	}
+	add((&comment.Parser{}).Parse(shorten(strings.ToValidUTF8(doc, "�"), 20_000)).Content, "")
+	return all
+}
+
+// words are those of a link, which leads nowhere here.
+func words(of []comment.Text) string {
+	var s strings.Builder
+	for _, t := range of {
+		switch t := t.(type) {
+		case comment.Plain:
+			s.WriteString(string(t))
+		case comment.Italic:
+			s.WriteString(string(t))
+		}
+	}
+	return s.String()
+}
+
+// scenarioOf is where the scenario stands, with a link where that file is in the module that the page was made in.
+func scenarioOf(r *evidence.Record, s Source) fileView {
+	v := fileView{Name: clean(r.Source)}
+	file, _, _ := strings.Cut(r.Source, ":")
+	file = filepath.FromSlash(file)
+	if s.Root == "" || s.Folder == "" || !filepath.IsLocal(file) || filepath.Ext(file) != ".go" {
+		return v
+	}
+	path := filepath.Join(s.Root, file)
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return v
+	}
+	if rel, err := filepath.Rel(s.Folder, path); err == nil {
+		v.Address = relativeURL(strings.Split(filepath.ToSlash(rel), "/"))
+	}
+	return v
+}
+
 // webAddress is an address on the web, and "" if it is anything else: a link of the page must not lead to a file.
 func webAddress(link string) string {
 	u, err := url.Parse(link)
@@ -408,9 +513,8 @@ func (v *claimView) addControl(r *evidence.Record) {
 		v.Control = said
 	}
 	for i, m := range r.Measurements {
-		if i > 0 && strings.Contains(strings.ToLower(m.Name), "control") {
-			v.ControlFigure = &v.Gauges[i]
-			return
+		if ofControl(r, m) && &v.Gauges[i] != v.Headline {
+			v.ControlFigures = append(v.ControlFigures, &v.Gauges[i])
 		}
 	}
 }
@@ -588,11 +692,14 @@ func historyOf(r *row, all []*evidence.Record) *historyView {
 	if judged.Of > 0 {
 		v.Share += ": " + judged.String() + " (95 % confidence, Wilson)"
 	}
+	if r.undecided > 0 {
+		v.Share += fmt.Sprintf("; undecided in %d more", r.undecided)
+	}
 	if r.unprovable > 0 {
 		v.Share += fmt.Sprintf("; not provable in %d more", r.unprovable)
 	}
-	if len(r.shown.Measurements) > 0 {
-		v.Figure = r.shown.Measurements[0].Name
+	if m := Headline(r.shown); m != nil {
+		v.Figure = Name(*m)
 	}
 	type point struct {
 		run *evidence.Record
@@ -604,7 +711,7 @@ func historyOf(r *row, all []*evidence.Record) *historyView {
 		view := runView{When: run.Started.UTC().Format("2006-01-02 15:04:05"), Run: line(run.Run), Word: word(run.Verdict), Took: seconds(run.Duration), Seed: fmt.Sprint(run.Seed), Shown: run == r.shown}
 		view.Class = classOf(view.Word)
 		for _, m := range run.Measurements {
-			if m.Name != v.Figure || v.Figure == "" {
+			if Name(m) != v.Figure || v.Figure == "" {
 				continue
 			}
 			view.Value, view.Prediction = figure(m)

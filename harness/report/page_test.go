@@ -39,22 +39,23 @@ func run(id string, n int) *evidence.Record {
 		Knobs: []evidence.Knob{{Name: "ack-wait", Value: "2s", Default: "1s"}},
 		Nodes: []evidence.Node{{Name: "nats", Image: "assay/nats:e41b3a3a0f4d", ImageID: "sha256:92ce", Version: "nats-server 2.15.2"}},
 		Links: []evidence.Link{{Name: "nats", From: "test", To: "nats:4222"}, {Name: "consumers", From: "test", To: "nats:4222"}},
+		Sides: []evidence.Side{{Name: "durable"}, {Name: "plain", Without: "nothing is acknowledged"}},
 		Clients: []evidence.Client{
 			{Name: "producer", Via: []string{"nats", "nats"}},
-			{Name: "durable", Via: []string{"consumers", "nats"}}, {Name: "plain", Via: []string{"consumers", "nats"}},
+			{Name: "durable", Side: "durable", Via: []string{"consumers", "nats"}}, {Name: "plain", Side: "plain", Via: []string{"consumers", "nats"}},
 		},
 		Steps:  []evidence.Step{{Name: "steady state", At: calm}, {Name: "fault: the link breaks", At: from}, {Name: "heal", At: to}, {Name: "verdict", At: end}},
 		Faults: []evidence.Fault{{Kind: "sever", Target: "consumers", From: from, To: &to, Undo: "heal", Witnesses: []string{"durable: 1 cut off"}}},
 		Measurements: []evidence.Measurement{
-			{Name: "redelivered after", Value: 1.0032, Unit: "s", Low: new(1.0), High: new(1.5), OK: true},
-			{Name: "orders lost by the control", Value: 50, Low: new(50.0), High: new(50.0), OK: true},
+			{Name: "redelivered after", Value: 1.0032, Unit: "s", Low: new(1.0), High: new(1.5), OK: true, Rivals: []evidence.Rival{{Name: "at once", Low: new(0.0), High: new(0.01)}}},
+			{Name: "orders lost", Side: "plain", Value: 50, Low: new(50.0), High: new(50.0), OK: true},
 			{Name: "the longest pause", Value: 0.2, Unit: "s", High: new(1.0), OK: true},
 		},
 		Checks: []evidence.Check{
-			{Role: "calm", Property: "each once", Subject: "durable", Clients: []string{"durable", "producer"}, Verdict: "holds", OK: true, Summary: "all 50 arrived"},
-			{Role: "holds", Property: "nothing is lost", Subject: "durable", Clients: []string{"durable", "producer"}, Verdict: "holds", OK: true, Summary: "all 150 arrived"},
+			{Role: "calm", Property: "each once", Subject: "durable", Side: "durable", Clients: []string{"durable", "producer"}, Verdict: "holds", OK: true, Summary: "all 50 arrived"},
+			{Role: "holds", Property: "nothing is lost", Subject: "durable", Side: "durable", Clients: []string{"durable", "producer"}, Verdict: "holds", OK: true, Summary: "all 150 arrived"},
 			{
-				Role: "breaks", Property: "nothing is lost", Subject: "plain", Control: "a plain subscription", Clients: []string{"plain", "producer"},
+				Role: "breaks", Property: "nothing is lost", Subject: "plain", Side: "plain", Control: "nothing is acknowledged", Clients: []string{"plain", "producer"},
 				Verdict: "violated", OK: true, Summary: "lost 50 of 150", Offending: []evidence.Operation{{Client: "producer", Kind: "publish", Key: "orders", Value: 101, Start: 5, End: new(5.1)}},
 			},
 		},
@@ -84,6 +85,9 @@ func run(id string, n int) *evidence.Record {
 		r.Operations.Items = append(r.Operations.Items, op)
 	}
 	r.Operations.Recorded = n
+	for i := range int(end * 10) {
+		r.Noise = append(r.Noise, evidence.Beat{At: float64(i+1) / 10, Usual: 0.0002, Longest: 0.001 * (1 + draw.ExpFloat64())})
+	}
 	return r
 }
 
@@ -178,14 +182,14 @@ func TestPageShowsEveryClaimAndItsVerdict(t *testing.T) {
 		assert.Equal(t, want, verdicts[id], "claim %s", id)
 	}
 	assert.Contains(t, overview, "redelivered after 1.00 s 1 to 1.50 s", "the headline figure, and its prediction")
-	assert.Contains(t, overview, "orders lost by the control 50 a plain subscription: lost 50 of 150", "the control's beside it")
+	assert.Contains(t, overview, "orders lost (plain) 50 nothing is acknowledged: lost 50 of 150", "the control's beside it")
 	assert.Contains(t, texts(one(t, all, "left-out").Parent), "9.2.json is torn")
 
 	panel := texts(one(t, all, "claim-12.1"))
 	for _, said := range []string{
-		"With the mechanism durable, producer", "Control: a plain subscription plain, producer",
+		"With the mechanism: durable nothing that takes time", "Control: plain, nothing is acknowledged nothing that takes time", "Shared by the sides producer",
 		"sever consumers", "published", "acknowledged", "delivered", "never delivered", "steady state",
-		"nothing is lost held (durable)", "nothing is lost was broken, as it should be (plain – a plain subscription)",
+		"nothing is lost held (durable)", "nothing is lost was broken, as it should be (plain – nothing is acknowledged)",
 		"ASSAY_SEED=42 go test", "ack-wait=2s (by default 1s)", "nats-server 2.15.2", "sha256:92ce", "github.com/nats-io/nats.go v1.55.0",
 		"the longest pause 0.200 s predicted at most 1 s", "producer: publish orders/101",
 	} {
@@ -194,6 +198,79 @@ func TestPageShowsEveryClaimAndItsVerdict(t *testing.T) {
 	assert.Contains(t, texts(one(t, all, "claim-9.1")), "vacuous at 6 s, in “heal” nobody felt")
 	assert.Contains(t, texts(one(t, all, "claim-8.3")), "Only if it is told to")
 	assert.Contains(t, texts(one(t, all, "claim-1.5")), "Not provable here: the kernel has no netem")
+}
+
+func TestPageOfAnUndecidedClaim(t *testing.T) {
+	r := run("12.1", 30)
+	r.Verdict = evidence.Undecided
+	r.Measurements[0].Rivals = append(r.Measurements[0].Rivals, evidence.Rival{Name: "half of it", Low: new(0.5), High: new(1.1), Undecided: true})
+	r.Undecided = []evidence.Undecision{{What: "redelivered after", Noise: 0.4, Message: "1 s or 0.5 s"}}
+	r.Repeats = []evidence.Repeat{{Started: r.Started.Add(-time.Minute), Duration: 9, Undecided: []evidence.Undecision{{What: "the longest pause", Noise: 0.7, Message: "0.2 s or 1 s"}}}}
+	all := elements(t, page(t, report.Source{Entries: entries(r)}))
+	panel := texts(one(t, all, "claim-12.1"))
+	assert.Contains(t, panel, "Why it is undecided here The machine was too busy to tell a prediction from its rival. The claim is neither passed nor failed. "+
+		"with noise of 400 ms, redelivered after: 1 s or 0.5 s What to do: run it again when less else is running")
+	assert.Contains(t, panel, "Attempts that could not decide")
+	assert.Contains(t, panel, "23 November 2026, 17:31:25 UTC, 9 s with noise of 700 ms, the longest pause: 0.2 s or 1 s")
+	assert.Contains(t, panel, "predicted 1 to 1.50 s not told from half of it, 0.500 to 1.10 s")
+
+	r.Verdict, r.Undecided = evidence.Holds, nil
+	panel = texts(one(t, elements(t, page(t, report.Source{Entries: entries(r)})), "claim-12.1"))
+	assert.NotContains(t, panel, "Why it is undecided")
+	assert.Contains(t, panel, "Attempts that could not decide", "how a claim that is proven came to be so is told, too")
+}
+
+func TestPageSaysWhy(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "scenarios", "messaging"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "scenarios", "messaging", "at least_test.go"), nil, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), nil, 0o600))
+	r := run("12.1", 3)
+	r.Doc = "Claim 12.1: what is lost\ncomes again, see [context.Context] and <b>.\n\n\tproducer ──► nats ◄── link\n\t   <i>      ▲ both\n\nBoth share it:\n  - one fault\n  - one check\n"
+	r.Source = "scenarios/messaging/at least_test.go:20"
+	source := report.Source{Entries: entries(r), Root: root, Folder: filepath.Join(root, ".assay", "evidence")}
+	why := within(one(t, elements(t, page(t, source)), "claim-12.1"), "section", "why")
+	require.Len(t, why, 1)
+	var said []string
+	for _, n := range within(why[0], "", "") {
+		if n.Data == "p" || n.Data == "pre" {
+			said = append(said, n.Data+": "+n.FirstChild.Data)
+		}
+	}
+	assert.Equal(t, []string{
+		"p: Claim 12.1: what is lost comes again, see context.Context and <b>.", "pre: producer ──► nats ◄── link\n   <i>      ▲ both",
+		"p: Both share it:", "p: • one fault", "p: • one check", "p: The scenario: ",
+	}, said)
+	link := within(why[0], "a", "")
+	require.Len(t, link, 1)
+	assert.Equal(t, "../../scenarios/messaging/at%20least_test.go", attribute(link[0], "href"))
+	assert.Equal(t, r.Source, texts(link[0]))
+
+	for _, elsewhere := range []string{"scenarios/messaging/gone_test.go:20", "../x_test.go:1", "/etc/passwd", "go.mod:1", "javascript:alert(1)"} {
+		r.Source = elsewhere
+		why := within(one(t, elements(t, page(t, source)), "claim-12.1"), "section", "why")[0]
+		assert.Empty(t, within(why, "a", ""), elsewhere)
+		assert.Contains(t, texts(why), "The scenario: "+elsewhere)
+	}
+}
+
+// Each side has a panel of its own, in the record's order, whatever its clients are called.
+func TestPageOfSeveralSides(t *testing.T) {
+	r := run("12.1", 90)
+	r.Sides = []evidence.Side{{Name: "plain", Without: "nothing is acknowledged"}, {Name: "durable"}, {Name: "producer", Without: "nobody waits"}}
+	r.Clients[0].Side = "producer"
+	r.Measurements = append(r.Measurements, evidence.Measurement{Name: "orders lost", Side: "producer", Value: 7, OK: true})
+	panel := one(t, elements(t, page(t, report.Source{Entries: entries(r)})), "claim-12.1")
+	var names []string
+	for _, n := range within(panel, "text", "panelname") {
+		names = append(names, n.FirstChild.Data)
+	}
+	assert.Equal(t, []string{"Control: plain, nothing is acknowledged ", "With the mechanism: durable ", "Control: producer, nobody waits ", "Noise "}, names)
+	overview := texts(one(t, elements(t, page(t, report.Source{Entries: entries(r)})), "overview"))
+	assert.Contains(t, overview, "orders lost (plain) 50 orders lost (producer) 7 nothing is acknowledged")
+	r.Measurements = r.Measurements[1:]
+	overview = texts(one(t, elements(t, page(t, report.Source{Entries: entries(r)})), "overview"))
+	assert.Contains(t, overview, "the longest pause 0.200 s", "the headline is no control's, where there is another")
 }
 
 func TestPageNeedsNothingElse(t *testing.T) {
@@ -277,6 +354,9 @@ func TestEvidenceIsNeverTrustedAsHTML(t *testing.T) {
 		r.Logs = []string{"logs/nats.log"}
 		r.Failures = []evidence.Failure{{Kind: "k", Step: "s", Message: "m"}}
 		r.Sabotage, r.Unprovable, r.Claim.OnlyIf = "faults", "u", "o"
+		r.Doc, r.Source = "d", "s"
+		r.Undecided = []evidence.Undecision{{What: "w", Message: "m"}}
+		r.Repeats = []evidence.Repeat{{Undecided: r.Undecided}}
 		r.Schedule = &evidence.Followed{Unfelt: []int{1}, Replay: "r", Shrink: "s", File: "f"}
 		r.Claim.Link, r.Claim.Section = "https://example.org", "s"
 		return nil
@@ -355,16 +435,21 @@ func TestPageOfOddNumbers(t *testing.T) {
 	assert.NotContains(t, page(t, report.Source{}), "<article")
 }
 
-// The page's worth of a record that an older version wrote: without what came later.
-func TestPageOfAnOlderRecord(t *testing.T) {
+// Without sides nobody guesses who is whose, whatever names suggest.
+func TestPageOfARecordWithoutSides(t *testing.T) {
 	r := run("12.1", 300)
-	r.Clients, r.Operations.Counts = nil, nil
-	for i := range r.Checks {
-		r.Checks[i].Clients = nil
+	r.Sides = nil
+	for i := range r.Clients {
+		r.Clients[i].Side = ""
 	}
+	for i := range r.Checks {
+		r.Checks[i].Side = ""
+	}
+	r.Measurements[1].Side, r.Measurements[1].Name = "", "orders lost by the control"
 	panel := texts(one(t, elements(t, page(t, report.Source{Entries: entries(r)})), "claim-12.1"))
 	assert.Contains(t, panel, "All clients producer, durable, plain")
 	assert.NotContains(t, panel, "With the mechanism")
+	assert.NotContains(t, panel, "Control: ")
 }
 
 func TestPageOverManyRuns(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 )
 
 // Table returns a run's result as text of at most width columns (below 60 it needs 60): a line for each claim, then why those
-// failed that did, and how to run them again. Only a command to be copied may be wider. Known are the claims in the code:
+// failed that did, or are undecided or not provable, and how to run them again. Only a command to be copied may be wider. Known are the claims in the code:
 // those among them that have no record were not run. A claim with several records has one line, with how many of them held,
 // and speaks through the first that failed, else through the latest. Colour marks verdicts with ANSI sequences.
 func Table(records []*evidence.Record, known []claims.Claim, width int, colour bool) string {
@@ -27,12 +27,17 @@ func Table(records []*evidence.Record, known []claims.Claim, width int, colour b
 	var out strings.Builder
 	out.WriteString(grid(rows, max(width, 60), paint))
 	for _, r := range rows {
-		if r.failed > 0 {
+		if r.verdict() == evidence.Failed {
 			out.WriteString("\n" + reasons(r, max(width, 60), paint))
 		}
 	}
 	for _, r := range rows {
-		if r.unprovable > 0 {
+		if r.verdict() == evidence.Undecided {
+			out.WriteString("\n" + undecided(r, max(width, 60), paint))
+		}
+	}
+	for _, r := range rows {
+		if r.verdict() == evidence.NotProvable {
 			out.WriteString("\n" + unprovable(r, max(width, 60), paint))
 		}
 	}
@@ -42,9 +47,26 @@ func Table(records []*evidence.Record, known []claims.Claim, width int, colour b
 
 // row is one claim: its record to show, nil where it was not run, and how many records there are of each sort.
 type row struct {
-	id, says                         string
-	shown                            *evidence.Record
-	runs, proven, unprovable, failed int
+	id, says                                    string
+	shown                                       *evidence.Record
+	runs, proven, unprovable, undecided, failed int
+}
+
+const notRun = "not run"
+
+// verdict is the claim's over all its runs: it failed if any did, and is proven if all are.
+func (r *row) verdict() string {
+	switch {
+	case r.runs == 0:
+		return notRun
+	case r.failed > 0:
+		return evidence.Failed
+	case r.undecided > 0:
+		return evidence.Undecided
+	case r.unprovable > 0:
+		return evidence.NotProvable
+	}
+	return r.shown.Verdict
 }
 
 func rowsOf(records []*evidence.Record, known []claims.Claim) []*row {
@@ -64,6 +86,8 @@ func rowsOf(records []*evidence.Record, known []claims.Claim) []*row {
 			one.proven++
 		case r.Verdict == evidence.NotProvable:
 			one.unprovable++
+		case r.Verdict == evidence.Undecided:
+			one.undecided++
 		default:
 			one.failed++
 		}
@@ -81,13 +105,7 @@ func rowsOf(records []*evidence.Record, known []claims.Claim) []*row {
 
 // severity orders verdicts by how much they ask to be looked at.
 func severity(r *evidence.Record) int {
-	switch {
-	case evidence.Proven(r.Verdict):
-		return 0
-	case r.Verdict == evidence.NotProvable:
-		return 1
-	}
-	return 2
+	return slices.Index([]string{evidence.NotProvable, evidence.Undecided, evidence.Failed}, word(r.Verdict)) + 1
 }
 
 const (
@@ -163,17 +181,21 @@ func lines(s string, width, tallest int) []string {
 }
 
 func verdict(r *row, paint func(code, s string) string) string {
-	if r.runs == 0 {
-		return paint(faint, "not run")
-	}
 	var words []string
-	switch {
-	case r.failed > 0:
+	switch verdict := r.verdict(); verdict {
+	case notRun:
+		return paint(faint, notRun)
+	case evidence.Failed:
 		words = append(words, paint(red, "FAILED"))
-	case r.unprovable > 0:
-		words = append(words, paint(yellow, "NOT"), paint(yellow, "PROVABLE"), paint(yellow, "HERE"))
+	case evidence.Undecided, evidence.NotProvable:
+		for loud := range strings.FieldsSeq(strings.ToUpper(verdict)) {
+			words = append(words, paint(yellow, loud))
+		}
 	default:
-		words = append(words, paint(green, r.shown.Verdict))
+		words = append(words, paint(green, verdict))
+	}
+	if n := len(r.shown.Repeats); n > 0 {
+		words = append(words, fmt.Sprintf("attempt %d", n+1))
 	}
 	if r.runs > 1 {
 		words = append(words, fmt.Sprintf("%d/%d proven", r.proven, r.runs))
@@ -185,11 +207,11 @@ func verdict(r *row, paint func(code, s string) string) string {
 }
 
 func headline(r *evidence.Record) string {
-	if r == nil || len(r.Measurements) == 0 {
+	m := Headline(r)
+	if m == nil {
 		return none
 	}
-	m := r.Measurements[0]
-	return line(m.Name) + "\n" + Figure(m)
+	return line(m.Name) + "\n" + Figure(*m)
 }
 
 func control(r *evidence.Record) string {
@@ -208,15 +230,19 @@ func control(r *evidence.Record) string {
 	return said + ": " + line(c.Summary)
 }
 
+const indent = "  "
+
+// block writes s in lines of at most width columns, each behind the indent.
+func block(out *strings.Builder, width int, indent, s string) {
+	for l := range strings.SplitSeq(ansi.Wrap(s, width-len(indent), ""), "\n") {
+		out.WriteString(strings.TrimRight(indent+l, " ") + "\n")
+	}
+}
+
 // reasons says why a claim failed, and how to run it again.
 func reasons(r *row, width int, paint func(code, s string) string) string {
-	const indent = "  "
 	var out strings.Builder
-	block := func(indent, s string) {
-		for l := range strings.SplitSeq(ansi.Wrap(s, width-len(indent), ""), "\n") {
-			out.WriteString(strings.TrimRight(indent+l, " ") + "\n")
-		}
-	}
+	block := func(indent, s string) { block(&out, width, indent, s) }
 	block("", paint(red, line(r.id)+" failed")+": "+line(r.says))
 	for _, f := range r.shown.Failures {
 		where := fmt.Sprintf("%s at %.1f s", line(f.Kind), f.At)
@@ -244,6 +270,41 @@ func reasons(r *row, width int, paint func(code, s string) string) string {
 	return out.String()
 }
 
+// undecided says what could not be told apart of a claim, and what to do.
+func undecided(r *row, width int, paint func(code, s string) string) string {
+	var out strings.Builder
+	block(&out, width, "", paint(yellow, line(r.id)+" is undecided here")+": "+line(r.says))
+	for _, why := range undecisions(r.shown) {
+		block(&out, width, indent, why)
+	}
+	if n := len(r.shown.Repeats); n > 0 {
+		block(&out, width, indent, fmt.Sprintf("(it was put to the test %d times, each time in vain)", n+1))
+	}
+	block(&out, width, indent, "what to do: "+whatToDo)
+	if r.shown.Rerun != "" {
+		out.WriteString(indent + "again: " + line(r.shown.Rerun) + "\n")
+	}
+	return out.String()
+}
+
+// whatToDo is for who is told that a claim is undecided.
+const whatToDo = "run it again when less else is running, or turn its knobs up (ASSAY_KNOBS)"
+
+// undecisions says on a line each what the record could not tell; at least one.
+func undecisions(r *evidence.Record) (all []string) {
+	for _, u := range r.Undecided {
+		all = append(all, undecision(u))
+	}
+	if all == nil {
+		all = append(all, "the record gives no reason")
+	}
+	return all
+}
+
+func undecision(u evidence.Undecision) string {
+	return fmt.Sprintf("with noise of %s, %s: %s", seconds(u.Noise), line(u.What), line(u.Message))
+}
+
 // unprovable says why a claim could not be put to the test here.
 func unprovable(r *row, width int, paint func(code, s string) string) string {
 	text := paint(yellow, line(r.id)+" is not provable here") + ": " + line(r.shown.Unprovable)
@@ -251,19 +312,12 @@ func unprovable(r *row, width int, paint func(code, s string) string) string {
 }
 
 func totals(rows []*row) string {
-	var proven, unprovable, failed, notRun int
+	var proven int
 	of := map[string]int{}
 	for _, r := range rows {
-		switch {
-		case r.runs == 0:
-			notRun++
-		case r.failed > 0:
-			failed++
-		case r.unprovable > 0:
-			unprovable++
-		default:
+		of[r.verdict()]++
+		if evidence.Proven(r.verdict()) {
 			proven++
-			of[r.shown.Verdict]++
 		}
 	}
 	var kinds []string
@@ -276,11 +330,13 @@ func totals(rows []*row) string {
 	if len(kinds) > 0 {
 		how = " (" + strings.Join(kinds, ", ") + ")"
 	}
-	cannot := ""
-	if unprovable > 0 {
-		cannot = fmt.Sprintf(", %d not provable here", unprovable)
+	skipped := ""
+	for _, verdict := range []string{evidence.Undecided, evidence.NotProvable} {
+		if of[verdict] > 0 {
+			skipped += fmt.Sprintf(", %d %s", of[verdict], verdict)
+		}
 	}
-	return fmt.Sprintf("claims: %d proven%s, %d failed%s, %d not run", proven, how, failed, cannot, notRun)
+	return fmt.Sprintf("claims: %d proven%s, %d failed%s, %d not run", proven, how, of[evidence.Failed], skipped, of[notRun])
 }
 
 // line makes one line of s that is safe to print, a dash of an empty one.

@@ -105,7 +105,15 @@ func TestTable(t *testing.T) {
 		Shrink: "go run ./harness/cmd/assay shrink /tmp/12.1.schedule.json",
 	}
 
+	busy, decided := replica(), delivery()
+	busy.Verdict, busy.Rerun = evidence.Undecided, "ASSAY_SEED=7 go test ./scenarios/databases -run '^TestReplicaLag$' -v"
+	busy.Measurements[0].Rivals = []evidence.Rival{{Name: "nothing added", High: new(0.1)}, {Name: "half of it added", Low: new(0.25), High: new(0.51), Undecided: true}}
+	busy.Undecided = []evidence.Undecision{{What: "staleness", Noise: 0.26, Message: `it is 0.503 s, predicted 0.5 to 0.56 s; "half of it added" would be 0.25 to 0.51 s`}}
+	busy.Repeats = make([]evidence.Repeat, 2)
+	decided.Repeats = make([]evidence.Repeat, 1)
+
 	for name, records := range map[string][]*evidence.Record{
+		"undecided":    {busy, decided, cannot},
 		"verdicts":     {onlyIf, refuted, cannot},
 		"holds":        {replica(), delivery()},
 		"failed":       {failed(), replica()},
@@ -137,6 +145,7 @@ func TestTable(t *testing.T) {
 		got := report.Table(records, known, 100, true)
 		assert.Contains(t, got, "\x1b[31mFAILED\x1b[0m")
 		assert.Contains(t, got, "\x1b[32mholds\x1b[0m")
+		assert.Contains(t, report.Table([]*evidence.Record{busy}, known, 100, true), "\x1b[33mUNDECIDED\x1b[0m")
 		assert.Equal(t, report.Table(records, known, 100, false), ansi.Strip(got), "colour moves nothing")
 	})
 }
@@ -155,6 +164,10 @@ func TestFigure(t *testing.T) {
 	} {
 		assert.Equal(t, want, report.Figure(m))
 	}
+	unsure := evidence.Measurement{Value: 0.503, Unit: "s", Low: new(0.5), High: new(0.9), OK: true, Rivals: []evidence.Rival{
+		{Name: "none", High: new(0.1)}, {Name: "half", Low: new(0.25), High: new(0.6), Undecided: true}, {Name: "stuck", Low: new(0.8), Undecided: true},
+	}}
+	assert.Equal(t, "0.503 s in [0.500, 0.900]; not told from half, 0.250 to 0.600 s; not told from stuck, at least 0.800 s", report.Figure(unsure))
 	off := evidence.Measurement{Value: 0.56001, Unit: "s", Low: new(0.5123), High: new(0.56)}
 	assert.Equal(t, "0.56001 s outside [0.51230, 0.56000]", report.Figure(off), "three digits would not tell it from its bound")
 }

@@ -25,12 +25,13 @@ const (
 	leftEdge     = 132 // of the time axis; labels are left of it
 	rightEdge    = 984
 	panelHeight  = 132
+	emptyHeight  = 26 // of a panel without operations that take time
 	laneHeight   = 20
 	stripHeight  = 15
 )
 
-// timeline is one claim's run in one drawing: fault windows on top, a panel of operations for each arm, and the event strip,
-// all on one time axis.
+// timeline is one claim's run in one drawing: fault windows on top, a panel of operations for each arm, the event strip, and how
+// busy the machine was, all on one time axis.
 type timeline struct {
 	Title, Says string // for who does not see it
 	Height      int
@@ -44,6 +45,7 @@ type timeline struct {
 	Strip       []stripRow
 	Groups      []stripGroup
 	StripY      int
+	Noise       *noiseStrip
 	Thinned     string // how many of the operations are kept, where that is not all
 }
 
@@ -131,6 +133,7 @@ func timelineOf(r *evidence.Record) *timeline {
 	y = t.addFaults(r.Faults, scale, y)
 	y = t.addPanels(r, sides, scale, y)
 	y = t.addStrip(r, sides, scale, y)
+	t.Noise, y = noiseOf(r.Noise, scale, y)
 	t.Bottom, t.AxisY = y, y
 	for _, tick := range (plot.DefaultTicks{}).Ticks(scale.from, scale.to) {
 		if !tick.IsMinor() {
@@ -282,14 +285,27 @@ func (t *timeline) addPanels(r *evidence.Record, sides []arm, scale timeScale, y
 	low, high = math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Ceil(math.Log10(max(high, low*1.01))))
 	for _, a := range sides {
 		points := slices.DeleteFunc(slices.Clone(a.ops), func(op *evidence.Operation) bool { return !hasLatency(op) })
-		if len(points) == 0 && a.role == "others" {
+		if len(points) == 0 && a.role == shared {
 			continue
 		}
 		y += 20 // for the panel's name
-		p := panel{Y: y, Height: panelHeight, Role: a.role, Name: a.title(), Clients: shorten(clean(strings.Join(a.clients, ", ")), 90), Empty: len(points) == 0}
-		top, bottom := float64(y+6), float64(y+panelHeight-6)
+		height := panelHeight
+		if len(points) == 0 {
+			height = emptyHeight
+		}
+		who := strings.Join(a.clients, ", ")
+		if who == a.side.Name {
+			who = "" // the panel's name has it
+		}
+		p := panel{Y: y, Height: height, Role: a.role, Name: a.title(), Clients: shorten(clean(who), 90), Empty: len(points) == 0}
+		top, bottom := float64(y+6), float64(y+height-6)
 		row := func(l float64) float64 {
 			return bottom - (plot.LogScale{}).Normalize(low, high, min(max(l, low), high))*(bottom-top)
+		}
+		if p.Empty {
+			t.Panels = append(t.Panels, p)
+			y += height
+			continue
 		}
 		// A little more than the range, since LogTicks leaves out where it begins.
 		for _, tick := range (plot.LogTicks{Prec: -1}).Ticks(low*0.999, high*1.001) {
@@ -308,22 +324,19 @@ func (t *timeline) addPanels(r *evidence.Record, sides []arm, scale timeScale, y
 			p.Notable = append(p.Notable, notable{coordinate(scale.x(op.Start)), coordinate(row(latency(op, r.Duration))), said(op)})
 		}
 		t.Panels = append(t.Panels, p)
-		y += panelHeight
+		y += height
 	}
 	return y + 10
 }
 
 func (a arm) title() string {
 	switch a.role {
-	case "subject":
-		return "With the mechanism"
-	case "control":
-		if a.control != "" {
-			return "Control: " + shorten(clean(a.control), 70)
-		}
-		return "Control"
-	case "others":
-		return "Other clients"
+	case subjects:
+		return "With the mechanism: " + shorten(clean(a.side.Name), 60)
+	case controls:
+		return "Control: " + shorten(clean(a.side.Name+", "+a.side.Without), 90)
+	case shared:
+		return "Shared by the sides"
 	}
 	return "All clients"
 }
@@ -421,12 +434,15 @@ func (t *timeline) addStrip(r *evidence.Record, sides []arm, scale timeScale, y 
 		}
 	}
 	for _, a := range sides {
-		rows := events(a.ops, len(r.Operations.Items) == r.Operations.Recorded, registers)
+		rows := events(a, len(r.Operations.Items) == r.Operations.Recorded, registers)
 		if len(rows) == 0 {
 			continue
 		}
-		group := stripGroup{Y: y, Name: a.role, Role: a.role}
-		if a.role == "clients" {
+		group := stripGroup{Y: y, Name: shorten(clean(a.side.Name), 18), Role: a.role}
+		switch a.role {
+		case shared:
+			group.Name = "shared"
+		case everyone:
 			group.Name = "events"
 		}
 		y += 16
@@ -467,6 +483,83 @@ func (t *timeline) addStrip(r *evidence.Record, sides []arm, scale timeScale, y 
 	return y
 }
 
+// noiseStrip is how late the machine let things happen, beat by beat: the longest wait as an area, and the usual one as a line in it.
+// Its height goes up by powers of ten, so that both can be read.
+type noiseStrip struct {
+	Y, Height      int
+	Longest, Usual string // path data
+	Rows           []axisTick
+	Says           string
+}
+
+const noiseHeight = 54
+
+// noiseOf draws the beats below y; nil where there are none on the time axis.
+func noiseOf(beats []evidence.Beat, scale timeScale, y int) (*noiseStrip, int) {
+	const least = 1e-4 // what is less is no noise
+	// Of the beats that share a column of the drawing the worst is drawn.
+	var columns [drawingWidth]struct {
+		longest, usual float64
+		beat           bool
+	}
+	worst := evidence.Beat{}
+	from := leftEdge
+	for _, b := range beats {
+		// A beat tells of the time since the one before it.
+		x := int(math.Round(scale.x(b.At)))
+		if x <= from && b.At <= scale.from {
+			continue
+		}
+		for i := min(from, x-1); i < x; i++ {
+			c := &columns[i]
+			c.longest, c.usual, c.beat = max(c.longest, b.Longest), max(c.usual, b.Usual), true
+		}
+		from = x
+		worst.Longest, worst.Usual = max(worst.Longest, b.Longest), max(worst.Usual, b.Usual)
+	}
+	if from == leftEdge {
+		return nil, y
+	}
+	y += 20 // for its name
+	high := math.Pow(10, math.Ceil(math.Log10(min(max(worst.Longest, 10e-3), 1e9))))
+	s := &noiseStrip{Y: y, Height: noiseHeight, Says: fmt.Sprintf("usual wait up to %s, longest %s", seconds(worst.Usual), seconds(worst.Longest))}
+	top, bottom := float64(y+4), float64(y+noiseHeight-2)
+	row := func(l float64) float64 {
+		return bottom - (plot.LogScale{}).Normalize(least, high, min(max(l, least), high))*(bottom-top)
+	}
+	// Three labels at most: more would lie on each other.
+	apart := math.Pow(10, math.Ceil(math.Log10(high/1e-3)/2.5))
+	for l := high; l > least*1.01; l /= apart {
+		s.Rows = append(s.Rows, axisTick{coordinate(row(l)), seconds(l)})
+	}
+	var longest, usual []byte
+	for x := leftEdge; x < rightEdge; {
+		if !columns[x].beat {
+			x++
+			continue
+		}
+		longest = fmt.Appendf(longest, "M%d %s", x, coordinate(bottom))
+		move := "M"
+		for x < rightEdge && columns[x].beat {
+			c, begin := columns[x], x
+			for x < rightEdge && columns[x] == c {
+				x++
+			}
+			longest = fmt.Appendf(longest, "V%sH%d", coordinate(row(c.longest)), x)
+			if move == "M" {
+				usual = fmt.Appendf(usual, "M%d %s", begin, coordinate(row(c.usual)))
+			} else {
+				usual = fmt.Appendf(usual, "V%s", coordinate(row(c.usual)))
+			}
+			usual = fmt.Appendf(usual, "H%d", x)
+			move = "V"
+		}
+		longest = fmt.Appendf(longest, "V%sZ", coordinate(bottom))
+	}
+	s.Longest, s.Usual = string(longest), string(usual)
+	return s, y + noiseHeight + 4
+}
+
 // event is one sort of things that happened, with the times from when to when.
 type event struct {
 	label, class string
@@ -480,9 +573,9 @@ var eventOrder = []struct{ label, class string }{
 	{"swapped", "good"}, {"added", "good"}, {"committed", "good"}, {"held", ""}, {"led", ""}, {"disconnected", "bad"},
 }
 
-// events sorts operations into rows. Whole says that none of the run's is missing, without which nothing can be told about what
-// never arrived.
-func events(ops []*evidence.Operation, whole bool, registers map[string]bool) []event {
+// events sorts the arm's operations into rows. Whole says that none of the run's is missing, without which nothing can be told about
+// what never arrived.
+func events(a arm, whole bool, registers map[string]bool) []event {
 	at := map[string][][2]float64{}
 	class := map[string]string{}
 	var other []string
@@ -499,7 +592,7 @@ func events(ops []*evidence.Operation, whole bool, registers map[string]bool) []
 	}
 	arrived, delivered := map[message]bool{}, map[message]bool{}
 	consumers := false
-	for _, op := range ops {
+	for _, op := range a.ops {
 		end := op.Start
 		if op.End != nil {
 			end = *op.End
@@ -544,11 +637,11 @@ func events(ops []*evidence.Operation, whole bool, registers map[string]bool) []
 			add(clean(op.Kind), "", end, end)
 		}
 	}
-	for _, stale := range staleReads(ops, registers) {
+	for _, stale := range staleReads(a.seen, registers) {
 		add("stale", "", stale, stale)
 	}
 	if whole && consumers {
-		for _, op := range ops {
+		for _, op := range a.seen {
 			if op.Kind == history.Publish && op.Outcome == history.OK && !delivered[message{"", op.Key, op.Value}] {
 				add("never delivered", "", op.Start, op.Start)
 			}
@@ -666,10 +759,13 @@ func (l lane) TextY() int { return l.Y + 13 }
 func (p panel) NameY() int { return p.Y - 6 }
 
 // MiddleY is the panel's middle.
-func (p panel) MiddleY() int { return p.Y + p.Height/2 }
+func (p panel) MiddleY() int { return p.Y + p.Height/2 + 4 }
 
 // TextY is where the group's name stands.
 func (g stripGroup) TextY() int { return g.Y + 12 }
 
 // TextY is where the row's label stands.
 func (r stripRow) TextY() int { return r.Y + 11 }
+
+// NameY is where the strip's name stands.
+func (s noiseStrip) NameY() int { return s.Y - 6 }

@@ -172,13 +172,13 @@ func topologyOf(r *evidence.Record) *topology {
 
 // sideClass is how a client's box is drawn.
 func sideClass(role string) string {
-	if role == both {
-		return "shared"
+	if role == sharedBy {
+		return shared
 	}
 	return role
 }
 
-const both = "subject and control"
+const sharedBy = "shared by the sides"
 
 func class(of string, struck bool) string {
 	if struck {
@@ -215,17 +215,15 @@ func (t *topology) addPeers(a, b box, struck bool) {
 type clientGroup struct {
 	role  string
 	names []string
+	side  string
 	over  []string
 }
 
 func clientGroups(r *evidence.Record) []clientGroup {
-	roles := map[string][]string{}
-	for _, a := range arms(r) {
-		if a.role == "subject" || a.role == "control" {
-			for _, c := range a.clients {
-				roles[c] = append(roles[c], a.role)
-			}
-		}
+	roles := map[string]string{"": ""}
+	for _, s := range r.Sides {
+		roles[""] = sharedBy
+		roles[s.Name] = roleOf(s)
 	}
 	byNode, from := map[string]bool{}, map[string]string{}
 	for _, n := range r.Nodes {
@@ -236,7 +234,7 @@ func clientGroups(r *evidence.Record) []clientGroup {
 	}
 	var groups []clientGroup
 	for _, c := range r.Clients {
-		g := clientGroup{names: []string{c.Name}, role: strings.Join(roles[c.Name], " and ")}
+		g := clientGroup{names: []string{c.Name}, side: c.Side, role: roles[c.Side]}
 		// Via has each link and then the node at its end: of a link with a name of its own, the link.
 		for i := 0; i+1 < len(c.Via); i += 2 {
 			if over := c.Via[i]; (from[over] == "test" || byNode[over]) && !slices.Contains(g.over, over) {
@@ -244,7 +242,7 @@ func clientGroups(r *evidence.Record) []clientGroup {
 			}
 		}
 		slices.Sort(g.over)
-		at := slices.IndexFunc(groups, func(other clientGroup) bool { return other.role == g.role && slices.Equal(other.over, g.over) })
+		at := slices.IndexFunc(groups, func(other clientGroup) bool { return other.side == g.side && slices.Equal(other.over, g.over) })
 		if at >= 0 {
 			groups[at].names = append(groups[at].names, c.Name)
 			continue
@@ -266,7 +264,7 @@ func clientGroups(r *evidence.Record) []clientGroup {
 }
 
 func rank(role string) int {
-	return max(slices.Index([]string{both, "subject", "control", ""}, role), 0)
+	return slices.Index([]string{sharedBy, subjects, controls, ""}, role)
 }
 
 // withContainers adds a link that other containers use.

@@ -35,7 +35,7 @@ func prepareCompare(flags *flag.FlagSet) runner {
 		c := report.Compare(sides[0].Entries, sides[1].Entries, *percent/100)
 		width, colour := screen(out)
 		_, _ = fmt.Fprint(out.out, c.Text(width, *everything, colour))
-		if c.Worse() {
+		if c.Worse() || contradicted(sides[0]) || contradicted(sides[1]) {
 			return errFailed
 		}
 		return nil

@@ -1,6 +1,6 @@
 // Assay is the command beside the tests: it runs them and shows how far they are, reports what a run has shown and what changed
-// since another, lists the claims, builds images ahead of time, cleans up, puts a claim to the test several times and the tests
-// themselves to the test, and makes the schedules of failed ones smaller. `assay help` has the details.
+// since another, lists the claims, builds images ahead of time, cleans up, puts claims to the test several times, also on a busy
+// machine, and the tests themselves to the test, and makes the schedules of failed ones smaller. `assay help` has the details.
 //
 // The room is for the command line. What it can do is done elsewhere: claims are found in harness/claims, evidence is drawn in
 // harness/report, and harness/engine speaks to the engine. Only what runs tests lives here, once, sabotaged, again and again
@@ -24,6 +24,10 @@ import (
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == busyWord {
+		busy(os.Stdin)
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first Ctrl-C asks, the second one does not.
 	context.AfterFunc(ctx, stop)
@@ -35,10 +39,14 @@ const (
 	success = 0
 	failure = 1 // a claim failed, or the command did
 	misuse  = 2 // the command line or a setting was not understood
+	skipped = 3 // nothing failed, and of a claim that was to be proven each time some runs could not decide
 )
 
 // errFailed is the error of a command that has already said what is wrong.
 var errFailed = errors.New("failed")
+
+// errSkipped is errFailed where nothing failed.
+var errSkipped = errors.New("undecided, or not provable here")
 
 // command is one subcommand. Its flags register themselves with the set they are given and say how to run.
 type command struct {
@@ -82,8 +90,9 @@ func commands() []command {
 		{"compare", "[-all] [-by 50] [-dir folder] before after", "tell what changed from one run, or folder of runs, to another: verdicts, how often claims are proven, figures, durations, versions; exit status 0 if no claim is worse, 1 if one is, 2 if there is nothing to compare", prepareCompare},
 		{"images", "", "build all images ahead of time", prepareImages},
 		{"clean", "[-all]", "remove what dead or kept tests left in the engine", prepareClean},
-		{"run", "[-n 20] [-stop 0.75] claim [packages]", "put one claim to the test several times, and tell how often it ends how; exit status 0 if it was proven each time, 1 if not, 2 if there is no such claim", prepareRun},
-		{"sabotage", "[packages]", "run the tests with faults that do nothing: every claim with a fault must fail because of it", prepareSabotage},
+		{"run", "[-n 20] [-stop 0.75] claim [packages]", "put one claim to the test several times, and tell how often it ends how; exit status 0 if it was proven each time, 1 if it failed, 2 if there is no such claim, 3 if it did not fail and was not proven each time: undecided, or not provable here", prepareRun},
+		{"soak", "[-loops 8] [-runs 10] [packages]", "put the claims to the test several times on a machine that is kept busy, and tell for each how often it was proven, undecided and failed; exit status 1 if any failed", prepareSoak},
+		{"sabotage", "[-mode both] [packages]", "test the tests: run them with faults that do nothing, and every claim with a fault must fail because of it; and with faults of half their size, and no claim with such a fault may be proven", prepareSabotage},
 		{"shrink", "[-k 2] [-n 3] [-budget 10m] file", "find the few windows of a failed test's schedule under which it fails with the same kind of failure", prepareShrink},
 		{"help", "[command]", "explain a command, or all of them and the settings", prepareHelp},
 	}
@@ -130,6 +139,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	case err == nil:
 		return success
 	case errors.Is(err, errFailed):
+	case errors.Is(err, errSkipped):
+		return skipped
 	case errors.As(err, &wrong):
 		term.note("%s\n\n%s", err, usage(cmd))
 		return misuse

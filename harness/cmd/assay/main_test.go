@@ -105,7 +105,7 @@ const messaging = `package messaging_test
 import "assay/harness"
 
 func TestAtLeastOnce(t *testing.T) {
-	harness.New(t, harness.Claim{ID: "12.1", Says: "what lost its acknowledgement | comes <twice>"})
+	harness.Prove(t, harness.Claim{ID: "12.1", Says: "what lost its acknowledgement | comes <twice>"}, func(env *harness.Env) {})
 }
 `
 
@@ -114,8 +114,8 @@ func TestList(t *testing.T) {
 	module(t, map[string]string{
 		"go.mod":                                "module assay\n",
 		"scenarios/messaging/redeliver_test.go": messaging,
-		"scenarios/networks/tcp_test.go":        `package n; import "assay/harness"; func TestTCP(t *testing.T) { harness.New(t, harness.Claim{ID: "1.1", Says: "` + everyByte + `"}) }`,
-		"scenarios/shop/shop_test.go":           `package s; import "assay/harness"; func TestShop(t *testing.T) { harness.New(t, harness.Claim{ID: "shop", Says: "it sells"}) }`,
+		"scenarios/networks/tcp_test.go":        `package n; import "assay/harness"; func TestTCP(t *testing.T) { harness.Prove(t, harness.Claim{ID: "1.1", Says: "` + everyByte + `"}, scenario) }`,
+		"scenarios/shop/shop_test.go":           `package s; import "assay/harness"; func TestShop(t *testing.T) { harness.Prove(t, harness.Claim{ID: "shop", Says: "it sells"}, scenario) }`,
 	})
 	const guide = "https://www.freecodecamp.org/news/systems-design-for-interviews/"
 	status, stdout, stderr := assay(t, "list")
@@ -162,12 +162,28 @@ func TestListWithoutClaims(t *testing.T) {
 	assert.Contains(t, stderr, "assay: which module's claims? no go.mod in ")
 }
 
+// ended is the record of a run that ended with that verdict.
+func ended(run, id, verdict string) *evidence.Record {
+	r := &evidence.Record{
+		Run: run, Claim: evidence.Claim{ID: id, Says: "it works", Refuted: verdict == evidence.Refuted}, Verdict: verdict, Started: time.Unix(1, 0),
+		Checks: []evidence.Check{{Role: "holds", Verdict: "holds", OK: true}, {Role: "breaks", Verdict: "violated", OK: true}},
+	}
+	switch verdict {
+	case evidence.OnlyIf:
+		r.Claim.OnlyIf = "it is told to"
+	case evidence.NotProvable:
+		r.Unprovable = "no loop devices"
+	case evidence.Undecided:
+		r.Undecided = []evidence.Undecision{{What: "lag", Noise: 1, Message: "0 s or 1 s"}}
+	case evidence.Failed:
+		r.Failures = []evidence.Failure{{Kind: evidence.Violated, Message: "it does not"}}
+	}
+	return r
+}
+
 func keep(t *testing.T, dir, run, id, verdict string) string {
 	t.Helper()
-	path, err := evidence.Write(dir, &evidence.Record{
-		Run: run, Claim: evidence.Claim{ID: id, Says: "it works"}, Verdict: verdict, Started: time.Unix(1, 0),
-		Failures: []evidence.Failure{{Kind: evidence.Violated, Message: "it does not"}},
-	})
+	path, err := evidence.Write(dir, ended(run, id, verdict))
 	require.NoError(t, err)
 	return filepath.Dir(path)
 }
@@ -206,7 +222,7 @@ func TestReport(t *testing.T) {
 	assert.Contains(t, stdout, "to look at: file://"+filepath.ToSlash(filepath.Join(bad, "report.html"))+"\n")
 
 	named := filepath.Join(t.TempDir(), "new", "page one.html")
-	exports := map[string]string{"-junit": "<testsuites ", "-markdown": "| 8.5 |", "-json": `"schema": "assay/report/v1"`}
+	exports := map[string]string{"-junit": "<testsuites ", "-markdown": "| 8.5 |", "-json": `"schema": "assay/report/v2"`}
 	for flag, says := range exports {
 		file := filepath.Join(t.TempDir(), "new", "export")
 		status, _, stderr = assay(t, "report", flag, file)
@@ -251,10 +267,8 @@ func TestCompare(t *testing.T) {
 	root := module(t, map[string]string{"go.mod": "module assay\n"})
 	dir := filepath.Join(root, ".assay", "evidence")
 	record := func(run, verdict string, duration float64) {
-		r := &evidence.Record{
-			Run: run, Claim: evidence.Claim{ID: "12.1", Says: "it works"}, Verdict: verdict, Duration: duration,
-			Failures: []evidence.Failure{{Kind: evidence.Violated, Message: "it does not"}},
-		}
+		r := ended(run, "12.1", verdict)
+		r.Started, r.Duration = time.Time{}, duration
 		_, err := evidence.Write(dir, r)
 		require.NoError(t, err)
 	}

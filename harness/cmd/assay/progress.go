@@ -30,11 +30,12 @@ type progress struct {
 	started  time.Time
 	expected int // claims
 
-	mu                     sync.Mutex
-	tests                  map[string]*underWay
-	images                 map[string]*underWay
-	proven, failed, cannot int
-	drawn                  int // lines at the bottom
+	mu                sync.Mutex
+	tests             map[string]*underWay
+	images            map[string]*underWay
+	proven, failed    int
+	undecided, cannot int
+	drawn             int // lines at the bottom
 }
 
 // underWay is a test, or an image.
@@ -216,7 +217,11 @@ func (p *progress) read(t *underWay, inTest bool, line string) (now []string) {
 func (p *progress) end(t *underWay, how string) (lines []string) {
 	mark := map[string]string{"pass": "✓", "fail": "✗", "skip": "?"}[how]
 	if t.id != "" {
-		*map[string]*int{"pass": &p.proven, "fail": &p.failed, "skip": &p.cannot}[how]++
+		skipped := &p.cannot
+		if strings.HasPrefix(t.ended, "is UNDECIDED HERE") {
+			skipped = &p.undecided
+		}
+		*map[string]*int{"pass": &p.proven, "fail": &p.failed, "skip": skipped}[how]++
 	}
 	if how == "fail" {
 		lines = printed(t)
@@ -306,8 +311,8 @@ func (p *progress) bottom() []string {
 		}
 		lines = append(lines, clocked(cell(fmt.Sprintf("  %-5s %s", u.id, u.is), (room-gap)/2)+"  "+u.step, u.since))
 	}
-	return append(lines, clocked(fmt.Sprintf("%d of %d claims: %d proven, %d failed, %d not provable here",
-		p.proven+p.failed+p.cannot, p.expected, p.proven, p.failed, p.cannot), p.started))
+	return append(lines, clocked(fmt.Sprintf("%d of %d claims: %d proven, %d failed, %d undecided, %d not provable",
+		p.proven+p.failed+p.undecided+p.cannot, p.expected, p.proven, p.failed, p.undecided, p.cannot), p.started))
 }
 
 // cell is s on just so many columns, without what a terminal would obey.

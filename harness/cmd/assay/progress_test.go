@@ -97,7 +97,7 @@ func play(t *testing.T, p *progress, events ...event) {
 }
 
 func TestProgressOnATerminal(t *testing.T) {
-	p, clock, sent := screenOf(80, 24, 3)
+	p, clock, sent := screenOf(80, 24, 4)
 	of := func(test, action, output string) event {
 		return event{Action: action, Package: "s", Test: test, Output: output}
 	}
@@ -111,7 +111,7 @@ func TestProgressOnATerminal(t *testing.T) {
 	assert.Equal(t, []string{
 		"  9.1   leaders are elected         starting                               90 s",
 		"  image etcd                        go build go.etcd.io/etcd               90 s",
-		"0 of 3 claims: 0 proven, 0 failed, 0 not provable here                     90 s",
+		"0 of 4 claims: 0 proven, 0 failed, 0 undecided, 0 not provable             90 s",
 	}, p.bottom(), "what waits for its turn is not under way, nor is a test without a claim shown")
 
 	sent.Reset()
@@ -125,7 +125,7 @@ func TestProgressOnATerminal(t *testing.T) {
 	assert.Equal(t, []string{
 		"  2.1   the disk outlives the pro…  starting                                0 s",
 		"  9.1   leaders are elected         steady state: all is well              90 s",
-		"0 of 3 claims: 0 proven, 0 failed, 0 not provable here                     90 s",
+		"0 of 4 claims: 0 proven, 0 failed, 0 undecided, 0 not provable             90 s",
 	}, p.bottom())
 
 	sent.Reset()
@@ -133,17 +133,20 @@ func TestProgressOnATerminal(t *testing.T) {
 		of("TestA", "", "    verdict: claim 2.1 holds (2.5 s, 9 operations, knobs none)"), of("TestA", "", "--- PASS: TestA (2.50s)"), of("TestA", "pass", ""),
 		of("TestPlain", "pass", ""),
 		of("TestB", "", "    verdict: claim 9.1 is NOT proven (2.5 s, 9 operations, knobs none)"), of("TestB", "", "--- FAIL: TestB (2.50s)"), of("TestB", "fail", ""),
+		of("TestD", "run", ""), of("TestD", "", "    claim 8.5: replicas lag"),
+		of("TestD", "", "    verdict: claim 8.5 is UNDECIDED HERE: the machine is too busy (2.5 s)"), of("TestD", "skip", ""),
 		of("TestC", "run", ""), of("TestC", "", "    claim 1.5: order is restored"),
 		of("TestC", "", "    verdict: claim 1.5 is NOT PROVABLE HERE: no netem"), of("TestC", "skip", ""),
 		of("", "", "FAIL"), of("", "", "ok  \ts\t3.0s"), of("", "fail", ""),
 	)
-	assert.Equal(t, []string{"3 of 3 claims: 1 proven, 1 failed, 1 not provable here                     90 s"}, p.bottom())
+	assert.Equal(t, []string{"4 of 4 claims: 1 proven, 1 failed, 1 undecided, 1 not provable             90 s"}, p.bottom())
 	stayed := ansi.Strip(sent.String())
 	for _, want := range []string{
 		"✓ 2.1   holds (2.5 s, 9 operations, knobs none)\n",
 		"--- FAIL: TestB (2.50s)\n    claim 9.1: leaders are elected\n",
 		"✗ 9.1   is NOT proven (2.5 s, 9 operations, knobs none)\n",
 		"? 1.5   is NOT PROVABLE HERE: no netem\n",
+		"? 8.5   is UNDECIDED HERE: the machine is too busy (2.5 s)\n",
 		"FAIL\n",
 	} {
 		assert.Contains(t, stayed, want)

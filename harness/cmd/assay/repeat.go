@@ -131,12 +131,22 @@ func (r *repetition) repeat(ctx context.Context, root, folder string, out termin
 			break
 		}
 	}
+	return r.status()
+}
+
+// status is nil if each run proved the claim, errFailed if one failed or left no evidence.
+func (r *repetition) status() error {
+	var status error
 	for verdict := range r.times {
-		if !evidence.Proven(verdict) {
+		switch {
+		case evidence.Proven(verdict):
+		case evidence.Skipped(verdict):
+			status = cmp.Or(status, errSkipped)
+		default:
 			return errFailed
 		}
 	}
-	return nil
+	return status
 }
 
 func keepOutput(folder string, output []byte) error {
@@ -149,36 +159,33 @@ func keepOutput(folder string, output []byte) error {
 // take takes in a run, and words what came of it.
 func (r *repetition) take(ran ran) string {
 	record := worst(ran.records, r.claim.ID)
-	if record == nil {
+	if record == nil || ran.refused != nil {
 		why := ran.ended
 		if ran.refused != nil {
 			why += ": " + firstLine(ran.refused.Error())
 		}
 		return r.end(noEvidence, why) + " (" + why + ")"
 	}
-	why := ""
-	switch {
-	case record.Verdict == evidence.NotProvable:
-		why = firstLine(record.Unprovable)
-	case !evidence.Proven(record.Verdict):
-		why = reason(record)
-	}
+	why := why(record)
 	line := fmt.Sprintf("%s (%.1f s)", r.end(record.Verdict, why), record.Duration)
+	if n := len(record.Repeats); n > 0 {
+		line += fmt.Sprintf(", in attempt %d", n+1)
+	}
 	if why != "" {
 		line += ": " + why
 	}
-	if len(record.Measurements) == 0 {
+	m := report.Headline(record)
+	if m == nil {
 		return line
 	}
-	m := record.Measurements[0]
 	if r.first == nil {
-		r.first = &m
+		r.first = m
 	}
-	if m.Name != r.first.Name || m.Unit != r.first.Unit {
+	if report.Name(*m) != report.Name(*r.first) || m.Unit != r.first.Unit {
 		return line
 	}
 	r.seen = append(r.seen, m.Value)
-	line += fmt.Sprintf("; %s %s", m.Name, report.Figure(m))
+	line += fmt.Sprintf("; %s %s", report.Name(*m), report.Figure(*m))
 	if len(r.seen) > 1 {
 		line += ", so far " + r.spread()
 	}
@@ -195,15 +202,39 @@ func (r *repetition) end(verdict, why string) string {
 	return verdict
 }
 
-// worst returns the claim's record, of several the first that is not proven; nil if there is none.
+// why words why a run did not prove its claim, "" where it did.
+func why(r *evidence.Record) string {
+	switch {
+	case evidence.Proven(r.Verdict):
+		return ""
+	case r.Verdict == evidence.NotProvable:
+		return firstLine(r.Unprovable)
+	case r.Verdict == evidence.Undecided:
+		return undecided(r)
+	}
+	return reason(r)
+}
+
+// worst returns the claim's record, of several the first that failed, else the first that is not proven; nil if there is none.
 func worst(records []*evidence.Record, id string) *evidence.Record {
 	var found *evidence.Record
 	for _, r := range records {
-		if r.Claim.ID == id && (found == nil || evidence.Proven(found.Verdict) && !evidence.Proven(r.Verdict)) {
+		if r.Claim.ID == id && (found == nil || badness(r.Verdict) > badness(found.Verdict)) {
 			found = r
 		}
 	}
 	return found
+}
+
+// badness orders verdicts: proven, neither passed nor failed, failed.
+func badness(verdict string) int {
+	switch {
+	case evidence.Proven(verdict):
+		return 0
+	case evidence.Skipped(verdict):
+		return 1
+	}
+	return 2
 }
 
 // verdicts returns those that were seen, the commonest first.
@@ -248,8 +279,8 @@ func (r *repetition) tell(out terminal) {
 	if len(r.seen) > 0 {
 		m := *r.first
 		m.Value, m.OK = stat.Median(slices.Clone(r.seen)), true
-		m.Low, m.High = nil, nil
-		line := fmt.Sprintf("  %s: median %s", r.first.Name, report.Figure(m))
+		m.Low, m.High, m.Rivals = nil, nil, nil
+		line := fmt.Sprintf("  %s: median %s", report.Name(m), report.Figure(m))
 		if len(r.seen) > 1 {
 			line += ", " + r.spread()
 		}

@@ -44,15 +44,18 @@ func TestClaim(t *testing.T) {
 	}()
 	dir := filepath.Join(os.Getenv("ASSAY_EVIDENCE"), "20260101T000000-1")
 	os.MkdirAll(dir, 0o755)
-	text := fmt.Sprintf("{\"schema\": \"assay/evidence/v1\", \"claim\": {\"id\": %q}, \"duration_s\": 2.5, %s}", claim.ID, record)
+	text := fmt.Sprintf("{\"schema\": \"assay/evidence/v2\", \"claim\": {\"id\": %q}, \"duration_s\": 2.5, %s}", claim.ID, record)
 	os.WriteFile(filepath.Join(dir, claim.ID+".json"), []byte(text), 0o600)
 }
 `
 }
 
 const (
-	proven   = "`\"verdict\": \"holds\", \"measurements\": [{\"name\": \"age\", \"unit\": \"s\", \"low\": 0, \"high\": 9, \"ok\": true, \"value\": ` + fmt.Sprint(i) + `}]`"
-	unproven = "`\"verdict\": \"failed\", \"failures\": [{\"kind\": \"vacuous\", \"message\": \"nobody felt drop\\nx\"}]`"
+	proven      = "`\"verdict\": \"holds\", \"measurements\": [{\"name\": \"age\", \"unit\": \"s\", \"low\": 0, \"high\": 9, \"ok\": true, \"value\": ` + fmt.Sprint(i) + `}], `+" + "\"" + seen + "\""
+	undecidable = "`\"verdict\": \"undecided here\", \"undecided\": [{\"what\": \"age\", \"noise_s\": 1, \"message\": \"0 s or 1 s\"}]`"
+	repeated    = " + `, \"repeats\": [{\"undecided\": [{\"what\": \"age\", \"noise_s\": 1, \"message\": \"0 s or 1 s\"}]}]`"
+	lie         = "`\"verdict\": \"holds\"`"
+	unproven    = "`\"verdict\": \"failed\", \"failures\": [{\"kind\": \"vacuous\", \"message\": \"nobody felt drop\\nx\"}]`"
 )
 
 // repeatable is a module with such a scenario, and returns where its runs are kept.
@@ -157,9 +160,13 @@ func TestRunStopsWhenItIsCertain(t *testing.T) {
 			[]string{"-stop", "0.5"}, 0, 7,
 		},
 		"18 alike, by default": {`return ` + unproven, "stopped after 18 of 20: it is certain (95 %, however often one looks) that more than 75 % of runs end with \"failed\"\n", nil, 1, 18},
-		"never":                {`return ` + proven, "", []string{"-stop", "1", "-n", "21"}, 0, 21},
+		"never":                {`i = 1; return ` + proven, "", []string{"-stop", "1", "-n", "21"}, 0, 21},
 		"not before its last":  {`return ` + proven, "", []string{"-stop", "0.5", "-n", "7"}, 0, 7},
-		"not provable here":    {"return `\"verdict\": \"not provable here\", \"unprovable\": \"no loop devices\"`", "run  1 of 20: not provable here (2.5 s): no loop devices\n", nil, 1, 1},
+		"not provable here":    {"return `\"verdict\": \"not provable here\", \"unprovable\": \"no loop devices\"`", "run  1 of 20: not provable here (2.5 s): no loop devices\n", nil, 3, 1},
+		"undecided":            {`return ` + undecidable, "  undecided here    100 % [34, 100], n = 2\n    run 1: age: 0 s or 1 s\n", []string{"-n", "2"}, 3, 2},
+		"undecided, then not":  {`if i == 1 { return ` + undecidable + `}; return ` + proven + repeated, "run 2 of 2: holds (2.5 s), in attempt 2; age 2 s in [0, 9]\n", []string{"-n", "2"}, 3, 2},
+		"undecided, or failed": {`if i == 1 { return ` + undecidable + `}; return ` + unproven, "run 2 of 2: failed (2.5 s): vacuous: nobody felt drop\n", []string{"-n", "2"}, 1, 2},
+		"a lie":                {`return ` + lie, "run 1 of 2: no evidence (exit status 0: ", []string{"-n", "2"}, 1, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			kept := repeatable(t, c.body)
@@ -241,6 +248,9 @@ func TestWorst(t *testing.T) {
 	}
 	other, holds, failed, later := record("1", evidence.Failed), record("2", evidence.Holds), record("2", evidence.Failed), record("2", evidence.NotProvable)
 	assert.Same(t, failed, worst([]*evidence.Record{other, holds, failed, later}, "2"))
+	undecided := record("2", evidence.Undecided)
+	assert.Same(t, failed, worst([]*evidence.Record{undecided, holds, failed}, "2"))
+	assert.Same(t, undecided, worst([]*evidence.Record{holds, undecided}, "2"))
 	assert.Same(t, holds, worst([]*evidence.Record{other, holds}, "2"))
 	assert.Nil(t, worst([]*evidence.Record{other}, "2"))
 }

@@ -65,7 +65,13 @@ func gather(out terminal, folders []string) (report.Source, error) {
 	return report.Source{Entries: entries, LeftOut: bad}, nil
 }
 
-// show shows what the evidence says, in a table and on a page. The error of a claim that failed is errFailed.
+// contradicted tells whether a record was left out because it contradicts itself: then nothing vouches for the rest either.
+func contradicted(source report.Source) bool {
+	return slices.ContainsFunc(source.LeftOut, func(err error) bool { return errors.Is(err, evidence.ErrContradiction) })
+}
+
+// show shows what the evidence says, in a table and on a page. The error of a claim that failed, and of a record that contradicts
+// itself, is errFailed.
 func show(out terminal, folders []string, source report.Source, page string) error {
 	width, colour := screen(out)
 	out.say("%s", strings.Join(folders, "\n"))
@@ -75,9 +81,12 @@ func show(out terminal, folders []string, source report.Source, page string) err
 	}
 	out.say("to look at: %s", fileAddress(page))
 	for _, r := range source.Entries {
-		if r.Verdict == evidence.Failed || os.Getenv("ASSAY_REQUIRE_ALL") != "" && r.Verdict == evidence.NotProvable {
+		if !evidence.Proven(r.Verdict) && (!evidence.Skipped(r.Verdict) || os.Getenv("ASSAY_REQUIRE_ALL") != "") {
 			return errFailed
 		}
+	}
+	if contradicted(source) {
+		return errFailed
 	}
 	return nil
 }
@@ -89,6 +98,7 @@ func writePage(path string, source report.Source) error {
 		return err
 	}
 	source.Folder = filepath.Dir(path)
+	source.Root, _ = evidence.ModuleRoot() // away from it there are no links to scenarios
 	return replace(path, func(w io.Writer) error { return report.Page(w, source) })
 }
 

@@ -46,7 +46,13 @@ func TestClaim(t *testing.T) {
 	}()
 	dir := filepath.Join(os.Getenv("ASSAY_EVIDENCE"), "20260101T000000-1")
 	os.MkdirAll(dir, 0o755)
-	record := fmt.Sprintf("{\"schema\": \"assay/evidence/v1\", \"claim\": {\"id\": \"9.3\"}, \"test\": \"TestClaim\", \"verdict\": \"x\", \"failures\": [%s]}", failures)
+	record := fmt.Sprintf("{\"schema\": \"assay/evidence/v2\", \"claim\": {\"id\": \"9.3\"}, \"test\": \"TestClaim\", \"verdict\": \"failed\", \"failures\": [%s]}", failures)
+	switch {
+	case failures == "":
+		record = "{\"schema\": \"assay/evidence/v2\", \"claim\": {\"id\": \"9.3\"}, \"test\": \"TestClaim\", \"verdict\": \"holds\", ` + seen + `}"
+	case failures == "undecided":
+		record = "{\"schema\": \"assay/evidence/v2\", \"claim\": {\"id\": \"9.3\"}, \"test\": \"TestClaim\", \"verdict\": \"undecided here\", \"undecided\": [{\"what\": \"age\", \"noise_s\": 1}]}"
+	}
 	os.WriteFile(filepath.Join(dir, "9.3.json"), []byte(record), 0o600)
 }
 `
@@ -132,6 +138,12 @@ func TestShrinkInVain(t *testing.T) {
 		assert.Empty(t, stdout)
 		assert.Contains(t, stderr, "assay: "+path+" does not fail again: 3 of 3 runs passed (a run passes that is not violated)\n")
 		assert.Empty(t, leftovers(t))
+	})
+	t.Run("it is undecided", func(t *testing.T) {
+		path := stormy(t, `return "undecided"`)
+		status, _, stderr := assay(t, "shrink", path)
+		assert.Equal(t, 1, status)
+		assert.Contains(t, stderr, "assay: windows 1, 2, 3, 4, 5, 6: not this one (undecided here; undecided here)\n")
 	})
 	t.Run("it fails without", func(t *testing.T) {
 		path := stormy(t, `return `+violated)

@@ -27,7 +27,7 @@ func Leave(t *testing.T, c Claim, rest string) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf("{\"schema\": \"assay/evidence/v1\", \"claim\": {\"id\": %q, \"says\": %q}, %s}", c.ID, c.Says, rest)
+	text := fmt.Sprintf("{\"schema\": \"assay/evidence/v2\", \"claim\": {\"id\": %q, \"says\": %q}, %s}", c.ID, c.Says, rest)
 	if err := os.WriteFile(filepath.Join(dir, c.ID+".json"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -38,8 +38,10 @@ func TestTest(t *testing.T) {
 	root := module(t, map[string]string{
 		"go.mod":                    "module assay\n\ngo 1.26\n",
 		"harness/harness.go":        leaving,
-		"scenarios/good/s_test.go":  scenario("12.1", "harness.Leave(t, claim, `\"verdict\": \"holds\"`)"),
-		"scenarios/bad/s_test.go":   scenario("9.1", "harness.Leave(t, claim, `\"verdict\": \"failed\"`); t.Fatal(\"not proven\")"),
+		"scenarios/good/s_test.go":  scenario("12.1", leave(`\"verdict\": \"holds\", `+seen)),
+		"scenarios/bad/s_test.go":   scenario("9.1", leave(`\"verdict\": \"failed\", \"failures\": [{\"kind\": \"violated\"}]`)+`; t.Fatal("not proven")`),
+		"scenarios/busy/s_test.go":  scenario("8.6", leave(`\"verdict\": \"undecided here\", \"undecided\": [{\"what\": \"lag\", \"noise_s\": 1, \"message\": \"0 s or 1 s\"}]`)+`; t.Skip("undecided")`),
+		"scenarios/liar/s_test.go":  scenario("8.7", leave(`\"verdict\": \"holds\", \"failures\": [{\"kind\": \"violated\"}], `+seen)),
 		"scenarios/torn/s_test.go":  scenario("8.5", "t.Fatal(nothing)"),
 		"scenarios/plain/s_test.go": "package s\nimport \"testing\"\nfunc TestPlain(t *testing.T) {}\n",
 	})
@@ -57,6 +59,20 @@ func TestTest(t *testing.T) {
 	assert.Contains(t, stdout, "--- FAIL: TestClaim")
 	assert.Contains(t, stdout, "not proven\n")
 	assert.Contains(t, stdout, "\nclaims: 1 proven (1 holds), 1 failed, 0 not run\n")
+
+	status, stdout, stderr = assay(t, "test", "./scenarios/good", "./scenarios/busy")
+	assert.Equal(t, 0, status, stderr)
+	assert.Contains(t, stdout, "\nclaims: 1 proven (1 holds), 0 failed, 1 undecided here, 0 not run\n")
+	t.Run("all claims are asked for", func(t *testing.T) {
+		t.Setenv("ASSAY_REQUIRE_ALL", "1")
+		status, _, _ := assay(t, "test", "./scenarios/good", "./scenarios/busy")
+		assert.Equal(t, 1, status)
+	})
+
+	status, stdout, stderr = assay(t, "test", "./scenarios/good", "./scenarios/liar")
+	assert.Equal(t, 1, status, "though go test is content")
+	assert.Contains(t, stdout, "\nclaims: 1 proven (1 holds), 0 failed, 1 not run\n")
+	assert.Contains(t, stderr, "8.7.json contradicts itself: it is proven, and names a failure (violated)\n")
 
 	status, stdout, _ = assay(t, "test", "./scenarios/good", "./scenarios/torn")
 	assert.Equal(t, 1, status, "that the rest is well does not make up for it")

@@ -55,14 +55,14 @@ var All = []Setting{
 	},
 	{
 		Name:    "ASSAY_SABOTAGE",
-		Means:   "\"faults\" makes every injection do nothing, so that every scenario with a fault must fail (see `assay sabotage`)",
+		Means:   "\"faults\" makes every injection do nothing, so that every scenario with a fault must fail; \"half\" makes those that have a size do half of what they say, so that no scenario with such a fault may be proven (see `assay sabotage`)",
 		Default: "nothing is sabotaged",
 		Example: "ASSAY_SABOTAGE=faults",
 	},
 	{
 		Name:    "ASSAY_REQUIRE_ALL",
-		Means:   "any value makes a claim that is not provable here a failure: this engine or its kernel lacks what its test needs",
-		Default: "such a claim is reported as not provable here, neither passed nor failed",
+		Means:   "any value makes a claim that is not provable here a failure (this engine or its kernel lacks what its test needs), and one that is undecided here (the machine is too busy)",
+		Default: "such a claim is reported as not provable, or undecided, here: neither passed nor failed",
 		Example: "ASSAY_REQUIRE_ALL=1",
 	},
 	{
