@@ -29,7 +29,7 @@ func needsEngine(t *testing.T) {
 func withEngine(t *testing.T, test func(*Env)) ran {
 	t.Helper()
 	needsEngine(t)
-	return run(t, func(tb TB) { test(New(tb, Claim{ID: "test", Says: "a test is a test"})) })
+	return run(t, func(tb TB) { Prove(tb, Claim{ID: "test", Says: "a test is a test"}, test) })
 }
 
 func small(name string) Container {
@@ -124,8 +124,7 @@ func TestNodeFaults(t *testing.T) {
 		require.Error(t, reach())
 		e.Heal(paused)
 		e.Await("the server is awake", reach)
-		e.Holds("nothing is lost", good)
-		e.Breaks("nothing is lost", "the control", bad)
+		e.Contrast("nothing is lost", good, forgetful)
 	})
 	require.Empty(t, r.errors)
 	rec := r.record(t)
@@ -168,8 +167,7 @@ func TestLinkBetweenContainers(t *testing.T) {
 			e.Heal(f)
 			e.Await("the server is reached again", reach)
 		}
-		e.Holds("nothing is lost", good)
-		e.Breaks("nothing is lost", "the control", bad)
+		e.Contrast("nothing is lost", good, forgetful)
 	})
 	require.Empty(t, r.errors)
 	rec := r.record(t)
@@ -182,7 +180,7 @@ func TestLinkBetweenContainers(t *testing.T) {
 
 func TestNoEngine(t *testing.T) {
 	if os.Getenv("HARNESS_TEST_CHILD") != "" {
-		New(t, Claim{ID: "test", Says: "a test is a test"})
+		Prove(t, Claim{ID: "test", Says: "a test is a test"}, proven)
 		return
 	}
 	// The engine is sought once a process, so a process of its own.
@@ -199,7 +197,7 @@ func TestNoEngine(t *testing.T) {
 
 func TestShort(t *testing.T) {
 	if os.Getenv("HARNESS_TEST_CHILD") != "" {
-		New(t, Claim{ID: "test", Says: "a test is a test"})
+		Prove(t, Claim{ID: "test", Says: "a test is a test"}, proven)
 		return
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestShort$", "-test.v", "-test.short")

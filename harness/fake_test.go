@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -23,13 +24,11 @@ type fake struct {
 	notebook bytes.Buffer
 	errors   []string
 	skipped  string
-	cleanups []func()
 }
 
 func (f *fake) Helper()           {}
 func (f *fake) Name() string      { return "TestFake" }
 func (f *fake) Output() io.Writer { return f }
-func (f *fake) Cleanup(c func())  { f.cleanups = append(f.cleanups, c) }
 func (f *fake) FailNow()          { runtime.Goexit() }
 
 func (f *fake) Write(b []byte) (int, error) {
@@ -61,15 +60,12 @@ type ran struct {
 	evidence string // folder
 }
 
-// run runs a test under the fake TB as testing would: in a goroutine of its own, then its cleanups.
+// run runs a test under the fake TB as testing would: in a goroutine of its own, which the test may end.
 func run(t *testing.T, test func(TB)) ran {
 	t.Helper()
 	r := ran{&fake{}, t.TempDir()}
 	t.Setenv("ASSAY_EVIDENCE", r.evidence)
 	inGoroutine(func() { test(r.fake) })
-	for _, c := range slices.Backward(r.cleanups) {
-		inGoroutine(c)
-	}
 	return r
 }
 
@@ -85,8 +81,19 @@ func inGoroutine(f func()) {
 // offline runs a test without an engine.
 func offline(t *testing.T, test func(*Env)) ran {
 	t.Helper()
-	return run(t, func(tb TB) { test(open(tb, Claim{ID: "12.99", Says: "a test is a test"})) })
+	return offlineClaim(t, Claim{ID: "12.99", Says: "a test is a test"}, test)
 }
+
+// offlineClaim is offline for a claim of its own.
+func offlineClaim(t *testing.T, claim Claim, test func(*Env)) ran {
+	t.Helper()
+	return run(t, func(tb TB) { prove(tb, claim, noEngine, test) })
+}
+
+func noEngine(*Env) error { return nil }
+
+// impatient makes what is awaited in vain time out soon.
+func impatient(e *Env) { e.patience = 20 * time.Millisecond }
 
 // record reads the evidence that the test left.
 func (r ran) record(t *testing.T) *evidence.Record {

@@ -12,7 +12,6 @@ import (
 )
 
 func TestWorkload(t *testing.T) {
-	const limit = 10 * time.Second
 	offline(t, func(e *Env) {
 		var rounds, other atomic.Int64
 		w := e.Load(time.Millisecond, func(context.Context) { rounds.Add(1) })
