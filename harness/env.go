@@ -165,14 +165,17 @@ type undecidable struct{}
 // attempt runs the scenario once, and tells whether it has to be run again. However the scenario ends, its world does.
 func (e *Env) attempt(connect func(*Env) error, scenario func(*Env)) (again bool) {
 	e.t.Helper()
+	ended := false
 	defer func() {
 		e.t.Helper()
 		p := recover()
-		if _, early := p.(undecidable); early {
+		switch _, early := p.(undecidable); {
+		case early:
 			p = nil
-		}
-		if p != nil {
+		case p != nil:
 			e.fail(evidence.TestFailed, "panic: %v\n%s", p, debug.Stack())
+		case !ended && !e.t.Failed() && e.record.Unprovable == "":
+			e.fail(evidence.TestFailed, "the scenario ended early, and not by a word of the harness: what it did not come to cannot be judged")
 		}
 		again = e.finish()
 		if p != nil {
@@ -188,6 +191,7 @@ func (e *Env) attempt(connect func(*Env) error, scenario func(*Env)) (again bool
 	e.headline()
 	e.work.Go(e.metronome)
 	scenario(e)
+	ended = true
 	return false
 }
 
