@@ -23,13 +23,13 @@ type fake struct {
 	mu       sync.Mutex
 	notebook bytes.Buffer
 	errors   []string
+	failed   bool
 	skipped  string
 }
 
 func (f *fake) Helper()           {}
 func (f *fake) Name() string      { return "TestFake" }
 func (f *fake) Output() io.Writer { return f }
-func (f *fake) FailNow()          { runtime.Goexit() }
 
 func (f *fake) Write(b []byte) (int, error) {
 	f.mu.Lock()
@@ -40,13 +40,20 @@ func (f *fake) Write(b []byte) (int, error) {
 func (f *fake) Errorf(format string, args ...any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.errors = append(f.errors, fmt.Sprintf(format, args...))
+	f.errors, f.failed = append(f.errors, fmt.Sprintf(format, args...)), true
+}
+
+func (f *fake) FailNow() {
+	f.mu.Lock()
+	f.failed = true
+	f.mu.Unlock()
+	runtime.Goexit()
 }
 
 func (f *fake) Failed() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.errors) > 0
+	return f.failed
 }
 
 func (f *fake) Skipf(format string, args ...any) {
