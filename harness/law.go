@@ -151,7 +151,7 @@ func (e *Env) Ratio(what string, got float64, law Law[float64]) {
 func (e *Env) duration(side, what string, got time.Duration, law Law[time.Duration], late func(history.Window, int) time.Duration) {
 	e.t.Helper()
 	m := measured(side, what, got.Seconds(), "s", law)
-	m.noise, m.rivalNoise = late(law.window, law.trips), late(law.window, 1)
+	m.noise = late(law.window, law.trips)
 	e.measure(m)
 }
 
@@ -191,15 +191,15 @@ func (e *Env) share(side, what string, got stat.Proportion, law Law[Share]) {
 
 // measurement is a figure beside its law, as plain numbers.
 type measurement struct {
-	side, what        string
-	value             float64
-	unit              string
-	n                 int
-	low, high         float64
-	rivals            []rival
-	noise, rivalNoise time.Duration // by which it may be late, and by which a rival
-	sampled           bool
-	accompanying      bool
+	side, what   string
+	value        float64
+	unit         string
+	n            int
+	low, high    float64
+	rivals       []rival
+	noise        time.Duration // by which it may be late, or what a rival would have shown
+	sampled      bool
+	accompanying bool
 }
 
 func measured[T Figure](side, what string, got float64, unit string, law Law[T]) measurement {
@@ -224,6 +224,12 @@ func (m measurement) valid() error {
 		return fmt.Errorf("the law names a rival, so the figure does not only accompany others")
 	}
 	for _, r := range m.rivals {
+		switch {
+		case math.IsNaN(r.low) || math.IsNaN(r.high):
+			return fmt.Errorf("not a finite number: the rival %q, %s", r.name, interval(r.low, r.high, m.unit))
+		case r.low > r.high:
+			return fmt.Errorf("nothing lies in the interval of the rival %q, %s", r.name, interval(r.low, r.high, m.unit))
+		}
 		if overlap(m.low, m.high, r.low, r.high) {
 			return fmt.Errorf("the prediction, %s, does not exclude its rival %q, %s, on the quietest machine: with these knobs the figure says nothing",
 				interval(m.low, m.high, m.unit), r.name, interval(r.low, r.high, m.unit))
@@ -257,7 +263,7 @@ func (e *Env) measure(m measurement) {
 	}
 	var undecided []rival
 	for _, r := range m.rivals {
-		r.high += m.rivalNoise.Seconds()
+		r.high += m.noise.Seconds()
 		confused := overlap(low, high, r.low, r.high)
 		kept.Rivals = append(kept.Rivals, evidence.Rival{Name: r.name, Low: bound(r.low), High: bound(r.high), Undecided: confused})
 		if confused {

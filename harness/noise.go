@@ -26,7 +26,7 @@ import (
 //   - a single figure may be late by the longest wait of its window, for each hand-over of its round trips;
 //   - a median of operations of h hand-overs each may be late by h times that wait which one in 2h exceeds: then half of the operations
 //     at least have met none that was longer (the union bound);
-//   - a rival, were it the truth, may be late by as much, for one round trip.
+//   - what a rival would have shown, were it the truth, may be late by as much: it comes about in the same way.
 //
 // What the rule cannot see: a disk that others keep busy, the network of an engine that is elsewhere, the time that a hypervisor takes
 // from the whole machine where the kernel does not tell, and threads that live for less than a beat. Where the engine is on another
