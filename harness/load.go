@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"assay/harness/evidence"
 	"assay/harness/history"
 )
 
@@ -102,6 +103,9 @@ func (l *Load) More(n int) Condition {
 			all = append(all, part.More(n))
 		}
 		return every(all)
+	}
+	if len(l.clients) == 0 {
+		l.env.fatal(evidence.Broken, "More counts the operations of a load's clients, and this one was given none")
 	}
 	from := l.env.Now()
 	return func() error {
