@@ -2,7 +2,6 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -58,7 +57,7 @@ func TestContainerThatDies(t *testing.T) {
 		n.Ready()
 		// Behind the harness's back, as the kernel's OOM killer would.
 		require.NoError(t, n.container.Kill(e.ctx))
-		e.Await("never", func() error { return errors.New("no") })
+		e.Await("never", func() error { return errNever })
 	})
 	r.failedWith(t, evidence.Died, "container server ended by itself with status 137", "the end of its log")
 	require.Len(t, r.record(t).Logs, 1)

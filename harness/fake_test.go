@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -98,6 +99,9 @@ func offlineClaim(t *testing.T, claim Claim, test func(*Env)) ran {
 }
 
 func noEngine(*Env) error { return nil }
+
+// errNever is what a condition says that is never reached.
+var errNever = errors.New("no")
 
 // impatient makes what is awaited in vain time out soon.
 func impatient(e *Env) { e.patience = 20 * time.Millisecond }

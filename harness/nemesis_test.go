@@ -501,7 +501,7 @@ func TestNemesisHealsWhateverHappens(t *testing.T) {
 		"the test fails meanwhile": {storm{actions: severs, during: func(e *Env, _ wire, run *Run) {
 			e.Await("the first window begins", begun(run, 1))
 			impatient(e)
-			e.Await("never", func() error { return errors.New("no") })
+			e.Await("never", func() error { return errNever })
 		}}, evidence.TimedOut, []string{`"never" was not reached`}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -551,7 +551,7 @@ func TestNemesisHealsWhateverHappens(t *testing.T) {
 				during: func(e *Env, _ wire, _ *Run) {
 					<-underway
 					impatient(e)
-					e.Await("never", func() error { return errors.New("no") })
+					e.Await("never", func() error { return errNever })
 				},
 			}.run(t, e)
 		})

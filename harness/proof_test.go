@@ -426,7 +426,7 @@ func TestFaultsThatAreLeftAreUndone(t *testing.T) {
 		e.Calm(good)
 		w.Sever()
 		impatient(e)
-		e.Await("never", func() error { return errors.New("no") })
+		e.Await("never", func() error { return errNever })
 	})
 	require.Contains(t, r.errors[0], "was not reached")
 	require.NotNil(t, r.record(t).Verdict)
@@ -445,7 +445,7 @@ func TestBackgroundWorkThatFails(t *testing.T) {
 		failed := make(chan struct{})
 		e.Go("workload", func(context.Context) error { defer close(failed); return errors.New("no more keys") })
 		<-failed
-		e.Await("never", func() error { return errors.New("no") })
+		e.Await("never", func() error { return errNever })
 	})
 	r.failedWith(t, evidence.Broken, "workload: no more keys")
 }
@@ -467,7 +467,7 @@ func TestBackgroundWorkIsOverBeforeAnythingIsClosed(t *testing.T) {
 			return nil
 		})
 		impatient(e)
-		e.Await("never", func() error { return errors.New("no") })
+		e.Await("never", func() error { return errNever })
 	})
 	require.False(t, closedFirst)
 }

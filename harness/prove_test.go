@@ -238,7 +238,7 @@ func TestUndecidedIsNoExcuse(t *testing.T) {
 		"a control that holds": {func(_ *testing.T, e *Env) { e.Contrast("nothing is lost", good, Without("nothing is kept", good)) },
 			evidence.Unfalsified, "the control, nothing is kept, was to break"},
 		"a figure off its law": {func(_ *testing.T, e *Env) { e.Count("lost", 1, Exactly(0).Against("all", 3)) }, evidence.OffLaw, "lost is 1, predicted exactly 0"},
-		"a wait in vain": {func(_ *testing.T, e *Env) { impatient(e); e.Await("x", func() error { return errors.New("no") }) },
+		"a wait in vain": {func(_ *testing.T, e *Env) { impatient(e); e.Await("x", func() error { return errNever }) },
 			evidence.TimedOut, `"x" was not reached`},
 		"a fault that nobody felt": {func(t *testing.T, e *Env) {
 			w := newWire(t, e)
