@@ -106,7 +106,7 @@ var errNever = errors.New("no")
 // impatient makes what is awaited in vain time out soon.
 func impatient(e *Env) { e.patience = 20 * time.Millisecond }
 
-// record reads the evidence that the test left.
+// record reads the evidence that the test left, which says what the notebook says.
 func (r ran) record(t *testing.T) *evidence.Record {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(r.evidence, "*", "*.json"))
@@ -115,6 +115,7 @@ func (r ran) record(t *testing.T) *evidence.Record {
 	require.Len(t, paths, 1, "one evidence file a run; test said: %s", r.errors)
 	rec, err := evidence.Read(paths[0])
 	require.NoError(t, err)
+	r.honest(t, rec)
 	return rec
 }
 
