@@ -214,3 +214,21 @@ func TestReadyIsARoundTrip(t *testing.T) {
 	defer cancel()
 	require.Error(t, RespondsHTTP("/")(ctx, l.Addr().String()), "an open port that says nothing is not ready")
 }
+
+// What is repeated is repeated in a new world, of containers of the same names.
+func TestUndecidedIsRepeatedInANewWorld(t *testing.T) {
+	runs := 0
+	r := withEngine(t, func(e *Env) {
+		e.Start(small("server")).Ready()
+		if runs++; runs == 1 {
+			delayed(e, 30*ms)
+		}
+		proven(e)
+	})
+	require.Empty(t, r.errors)
+	require.Equal(t, 2, runs)
+	rec := r.record(t)
+	require.Equal(t, evidence.Holds, rec.Verdict)
+	require.Len(t, rec.Repeats, 1)
+	require.Len(t, rec.Nodes, 1)
+}
