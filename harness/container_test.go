@@ -2,7 +2,6 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -29,7 +28,7 @@ func needsEngine(t *testing.T) {
 func withEngine(t *testing.T, test func(*Env)) ran {
 	t.Helper()
 	needsEngine(t)
-	return run(t, func(tb TB) { test(New(tb, Claim{ID: "test", Says: "a test is a test"})) })
+	return run(t, func(tb TB) { Prove(tb, Claim{ID: "test", Says: "a test is a test"}, test) })
 }
 
 func small(name string) Container {
@@ -58,7 +57,7 @@ func TestContainerThatDies(t *testing.T) {
 		n.Ready()
 		// Behind the harness's back, as the kernel's OOM killer would.
 		require.NoError(t, n.container.Kill(e.ctx))
-		e.Await("never", func() error { return errors.New("no") })
+		e.Await("never", func() error { return errNever })
 	})
 	r.failedWith(t, evidence.Died, "container server ended by itself with status 137", "the end of its log")
 	require.Len(t, r.record(t).Logs, 1)
@@ -124,8 +123,7 @@ func TestNodeFaults(t *testing.T) {
 		require.Error(t, reach())
 		e.Heal(paused)
 		e.Await("the server is awake", reach)
-		e.Holds("nothing is lost", good)
-		e.Breaks("nothing is lost", "the control", bad)
+		e.Contrast("nothing is lost", good, forgetful)
 	})
 	require.Empty(t, r.errors)
 	rec := r.record(t)
@@ -168,8 +166,7 @@ func TestLinkBetweenContainers(t *testing.T) {
 			e.Heal(f)
 			e.Await("the server is reached again", reach)
 		}
-		e.Holds("nothing is lost", good)
-		e.Breaks("nothing is lost", "the control", bad)
+		e.Contrast("nothing is lost", good, forgetful)
 	})
 	require.Empty(t, r.errors)
 	rec := r.record(t)
@@ -182,7 +179,7 @@ func TestLinkBetweenContainers(t *testing.T) {
 
 func TestNoEngine(t *testing.T) {
 	if os.Getenv("HARNESS_TEST_CHILD") != "" {
-		New(t, Claim{ID: "test", Says: "a test is a test"})
+		Prove(t, Claim{ID: "test", Says: "a test is a test"}, proven)
 		return
 	}
 	// The engine is sought once a process, so a process of its own.
@@ -199,7 +196,7 @@ func TestNoEngine(t *testing.T) {
 
 func TestShort(t *testing.T) {
 	if os.Getenv("HARNESS_TEST_CHILD") != "" {
-		New(t, Claim{ID: "test", Says: "a test is a test"})
+		Prove(t, Claim{ID: "test", Says: "a test is a test"}, proven)
 		return
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestShort$", "-test.v", "-test.short")
@@ -216,4 +213,22 @@ func TestReadyIsARoundTrip(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
 	require.Error(t, RespondsHTTP("/")(ctx, l.Addr().String()), "an open port that says nothing is not ready")
+}
+
+// What is repeated is repeated in a new world, of containers of the same names.
+func TestUndecidedIsRepeatedInANewWorld(t *testing.T) {
+	runs := 0
+	r := withEngine(t, func(e *Env) {
+		e.Start(small("server")).Ready()
+		if runs++; runs == 1 {
+			delayed(e, 30*ms)
+		}
+		proven(e)
+	})
+	require.Empty(t, r.errors)
+	require.Equal(t, 2, runs)
+	rec := r.record(t)
+	require.Equal(t, evidence.Holds, rec.Verdict)
+	require.Len(t, rec.Repeats, 1)
+	require.Len(t, rec.Nodes, 1)
 }

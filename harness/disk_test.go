@@ -83,8 +83,7 @@ func underFault(t *testing.T, e *Env, disk string, inject func(*writer) *fault.F
 	e.Await("it takes writes", func() error { return w.write("after", true) })
 	e.Step("verdict")
 	seen(w, err)
-	e.Holds("nothing is lost", good)
-	e.Breaks("nothing is lost", "the control", bad)
+	e.Contrast("nothing is lost", good, forgetful)
 }
 
 func TestPowerCut(t *testing.T) {
@@ -145,8 +144,7 @@ func TestFullDisk(t *testing.T) {
 			e.Calm(good)
 			inject(w)
 			_ = w.write("more", true)
-			e.Holds("nothing is lost", good)
-			e.Breaks("nothing is lost", "the control", bad)
+			e.Contrast("nothing is lost", good, forgetful)
 		})
 		r.failedWith(t, evidence.Unhealed, "full disk on server was not undone")
 	})

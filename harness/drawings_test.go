@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -45,15 +44,14 @@ func TestDrawingsAreKept(t *testing.T) {
 		w.call()
 		e.Heal(cut)
 		e.Await("the wire works", w.call)
-		e.Holds("nothing is lost", with(sketch{says: "held"}, good))
-		e.Breaks("nothing is lost", "the control", with(sketch{says: "broke"}, bad))
+		e.Contrast("nothing is lost", with(sketch{says: "held"}, good), with(sketch{says: "broke"}, forgetful))
 		e.Holds("nothing is lost", with(sketch{err: errors.New("out of ink")}, good))
 	})
 	require.Empty(t, r.errors)
 	rec := r.record(t)
 	require.Equal(t, evidence.Holds, rec.Verdict)
 	require.Len(t, rec.Drawings, 2)
-	for i, want := range []evidence.Drawing{{Title: "nothing is lost"}, {Title: "nothing is lost (the control: the control)"}} {
+	for i, want := range []evidence.Drawing{{Title: "nothing is lost"}, {Title: "nothing is lost (the control: nothing is kept)"}} {
 		got := rec.Drawings[i]
 		require.Equal(t, want.Title, got.Title)
 		require.Equal(t, "text/html", got.Type)

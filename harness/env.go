@@ -165,14 +165,17 @@ type undecidable struct{}
 // attempt runs the scenario once, and tells whether it has to be run again. However the scenario ends, its world does.
 func (e *Env) attempt(connect func(*Env) error, scenario func(*Env)) (again bool) {
 	e.t.Helper()
+	ended := false
 	defer func() {
 		e.t.Helper()
 		p := recover()
-		if _, early := p.(undecidable); early {
-			p = nil
-		}
-		if p != nil {
+		switch _, early := p.(undecidable); {
+		case early:
+			e.proofs.cutShort, p = true, nil
+		case p != nil:
 			e.fail(evidence.TestFailed, "panic: %v\n%s", p, debug.Stack())
+		case !ended && !e.t.Failed() && e.record.Unprovable == "":
+			e.fail(evidence.TestFailed, "the scenario ended early, and not by a word of the harness: what it did not come to cannot be judged")
 		}
 		again = e.finish()
 		if p != nil {
@@ -186,8 +189,11 @@ func (e *Env) attempt(connect func(*Env) error, scenario func(*Env)) (again bool
 		e.fatal(evidence.Broken, "%s", err)
 	}
 	e.headline()
+	e.noise.now = e.Now
+	e.noise.tick(e.Now()+tick, 0)
 	e.work.Go(e.metronome)
 	scenario(e)
+	ended = true
 	return false
 }
 

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -22,15 +24,13 @@ type fake struct {
 	mu       sync.Mutex
 	notebook bytes.Buffer
 	errors   []string
+	failed   bool
 	skipped  string
-	cleanups []func()
 }
 
 func (f *fake) Helper()           {}
 func (f *fake) Name() string      { return "TestFake" }
 func (f *fake) Output() io.Writer { return f }
-func (f *fake) Cleanup(c func())  { f.cleanups = append(f.cleanups, c) }
-func (f *fake) FailNow()          { runtime.Goexit() }
 
 func (f *fake) Write(b []byte) (int, error) {
 	f.mu.Lock()
@@ -41,13 +41,20 @@ func (f *fake) Write(b []byte) (int, error) {
 func (f *fake) Errorf(format string, args ...any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.errors = append(f.errors, fmt.Sprintf(format, args...))
+	f.errors, f.failed = append(f.errors, fmt.Sprintf(format, args...)), true
+}
+
+func (f *fake) FailNow() {
+	f.mu.Lock()
+	f.failed = true
+	f.mu.Unlock()
+	runtime.Goexit()
 }
 
 func (f *fake) Failed() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.errors) > 0
+	return f.failed
 }
 
 func (f *fake) Skipf(format string, args ...any) {
@@ -61,15 +68,12 @@ type ran struct {
 	evidence string // folder
 }
 
-// run runs a test under the fake TB as testing would: in a goroutine of its own, then its cleanups.
+// run runs a test under the fake TB as testing would: in a goroutine of its own, which the test may end.
 func run(t *testing.T, test func(TB)) ran {
 	t.Helper()
 	r := ran{&fake{}, t.TempDir()}
 	t.Setenv("ASSAY_EVIDENCE", r.evidence)
 	inGoroutine(func() { test(r.fake) })
-	for _, c := range slices.Backward(r.cleanups) {
-		inGoroutine(c)
-	}
 	return r
 }
 
@@ -85,10 +89,24 @@ func inGoroutine(f func()) {
 // offline runs a test without an engine.
 func offline(t *testing.T, test func(*Env)) ran {
 	t.Helper()
-	return run(t, func(tb TB) { test(open(tb, Claim{ID: "12.99", Says: "a test is a test"})) })
+	return offlineClaim(t, Claim{ID: "12.99", Says: "a test is a test"}, test)
 }
 
-// record reads the evidence that the test left.
+// offlineClaim is offline for a claim of its own.
+func offlineClaim(t *testing.T, claim Claim, test func(*Env)) ran {
+	t.Helper()
+	return run(t, func(tb TB) { prove(tb, claim, noEngine, test) })
+}
+
+func noEngine(*Env) error { return nil }
+
+// errNever is what a condition says that is never reached.
+var errNever = errors.New("no")
+
+// impatient makes what is awaited in vain time out soon.
+func impatient(e *Env) { e.patience = 20 * time.Millisecond }
+
+// record reads the evidence that the test left, which says what the notebook says.
 func (r ran) record(t *testing.T) *evidence.Record {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(r.evidence, "*", "*.json"))
@@ -97,6 +115,7 @@ func (r ran) record(t *testing.T) *evidence.Record {
 	require.Len(t, paths, 1, "one evidence file a run; test said: %s", r.errors)
 	rec, err := evidence.Read(paths[0])
 	require.NoError(t, err)
+	r.honest(t, rec)
 	return rec
 }
 

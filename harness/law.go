@@ -151,7 +151,7 @@ func (e *Env) Ratio(what string, got float64, law Law[float64]) {
 func (e *Env) duration(side, what string, got time.Duration, law Law[time.Duration], late func(history.Window, int) time.Duration) {
 	e.t.Helper()
 	m := measured(side, what, got.Seconds(), "s", law)
-	m.noise, m.rivalNoise = late(law.window, law.trips), late(law.window, 1)
+	m.noise = late(law.window, law.trips)
 	if law.sampled > 0 {
 		m.early = late(law.window, law.sampled)
 	}
@@ -194,15 +194,14 @@ func (e *Env) share(side, what string, got stat.Proportion, law Law[Share]) {
 
 // measurement is a figure beside its law, as plain numbers.
 type measurement struct {
-	side, what        string
-	value             float64
-	unit              string
-	n                 int
-	low, high         float64
-	rivals            []rival
-	noise, rivalNoise time.Duration // by which it may be late, and by which a rival
-	early             time.Duration // by which it may be seen to be less
-	accompanying      bool
+	side, what   string
+	value        float64
+	unit         string
+	n            int
+	low, high    float64
+	rivals       []rival
+	noise, early time.Duration // by which it may be late, or seen to be less, and so may be what a rival would have shown
+	accompanying bool
 }
 
 func measured[T Figure](side, what string, got float64, unit string, law Law[T]) measurement {
@@ -227,6 +226,12 @@ func (m measurement) valid() error {
 		return fmt.Errorf("the law names a rival, so the figure does not only accompany others")
 	}
 	for _, r := range m.rivals {
+		switch {
+		case math.IsNaN(r.low) || math.IsNaN(r.high):
+			return fmt.Errorf("not a finite number: the rival %q, %s", r.name, interval(r.low, r.high, m.unit))
+		case r.low > r.high:
+			return fmt.Errorf("nothing lies in the interval of the rival %q, %s", r.name, interval(r.low, r.high, m.unit))
+		}
 		if overlap(m.low, m.high, r.low, r.high) {
 			return fmt.Errorf("the prediction, %s, does not exclude its rival %q, %s, on the quietest machine: with these knobs the figure says nothing",
 				interval(m.low, m.high, m.unit), r.name, interval(r.low, r.high, m.unit))
@@ -247,17 +252,14 @@ func (e *Env) measure(m measurement) {
 	if err := m.valid(); err != nil {
 		e.fatal(evidence.Broken, "measure %q: %s", m.what, err)
 	}
-	low, high := m.low-m.early.Seconds(), m.high+m.noise.Seconds()
-	if m.low >= 0 {
-		low = max(0, low)
-	}
+	low, high := earlier(m.low, m.early), m.high+m.noise.Seconds()
 	kept := evidence.Measurement{
 		Name: m.what, Side: m.side, Value: m.value, Unit: m.unit, N: m.n, Noise: m.noise.Seconds(), Early: m.early.Seconds(),
 		Low: bound(low), High: bound(high), OK: low <= m.value && m.value <= high,
 	}
 	var undecided []rival
 	for _, r := range m.rivals {
-		r.high += m.rivalNoise.Seconds()
+		r.low, r.high = earlier(r.low, m.early), r.high+m.noise.Seconds()
 		confused := overlap(low, high, r.low, r.high)
 		kept.Rivals = append(kept.Rivals, evidence.Rival{Name: r.name, Low: bound(r.low), High: bound(r.high), Undecided: confused})
 		if confused {
@@ -279,9 +281,17 @@ func (e *Env) measure(m measurement) {
 		return
 	}
 	for _, r := range undecided {
-		e.undecided(m.what+whose, max(m.noise, m.early, m.rivalNoise), "it is %s, predicted %s; %q would be %s", figure(m.value, m.unit),
+		e.undecided(m.what+whose, max(m.noise, m.early), "it is %s, predicted %s; %q would be %s", figure(m.value, m.unit),
 			spoken(kept.Low, kept.High, m.unit), r.name, interval(r.low, r.high, m.unit))
 	}
+}
+
+// earlier is a time less what noise may take from it: not below 0 if it is not.
+func earlier(x float64, by time.Duration) float64 {
+	if x < 0 {
+		return x - by.Seconds()
+	}
+	return max(0, x-by.Seconds())
 }
 
 // undecided notes that the machine's noise lets this run not tell.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"assay/harness/evidence"
 	"assay/harness/history"
 )
 
@@ -132,12 +133,12 @@ func (l *Load) Stop() {
 
 // More is the condition that n more operations, begun from now on, were acknowledged.
 func (l *Load) More(n int) Condition {
-	return l.more(n, "acknowledged", func(op history.Operation) bool { return op.Outcome == history.OK })
+	return l.more(n, "were acknowledged", func(op history.Operation) bool { return op.Outcome == history.OK })
 }
 
 // Ended is the condition that n more operations, begun from now on, have ended, be it that they were refused or given up.
 func (l *Load) Ended(n int) Condition {
-	return l.more(n, "at their end", func(op history.Operation) bool { return op.End != history.Open })
+	return l.more(n, "have ended", func(op history.Operation) bool { return op.End != history.Open })
 }
 
 func (l *Load) more(n int, how string, done func(history.Operation) bool) Condition {
@@ -148,6 +149,9 @@ func (l *Load) more(n int, how string, done func(history.Operation) bool) Condit
 		}
 		return every(all)
 	}
+	if len(l.clients) == 0 {
+		l.env.fatal(evidence.Broken, "More counts the operations of a load's clients, and this one was given none")
+	}
 	from := l.env.Now()
 	return func() error {
 		count := 0
@@ -155,7 +159,7 @@ func (l *Load) more(n int, how string, done func(history.Operation) bool) Condit
 			count += len(c.History().Filter(func(op history.Operation) bool { return op.Start >= from && !op.Happened() && done(op) }))
 		}
 		if count < n {
-			return fmt.Errorf("%d of %d operations of %s are %s", count, n, l.name, how)
+			return fmt.Errorf("%d of %d operations of %s %s", count, n, l.name, how)
 		}
 		return nil
 	}

@@ -95,27 +95,27 @@ func TestForgetfulServer(t *testing.T) {
 	if os.Getenv("HARNESS_TEST_CHILD") == "" {
 		t.Skip("it fails, as the test of `assay shrink` wants")
 	}
-	e := New(t, Claim{ID: "test", Says: "what the server has acknowledged is there"})
-	server := e.Start(small("server"))
-	server.Ready()
-	link := e.Link("clients", server)
-	client := e.Client("client", link)
-	reach := func() error { return get(client, link) }
-	e.Require(remember(link, "order"), "store an order")
-	e.Require(reach(), "reach the server")
-	e.Calm(good)
+	Prove(t, Claim{ID: "test", Says: "what the server has acknowledged is there"}, func(e *Env) {
+		server := e.Start(small("server"))
+		server.Ready()
+		link := e.Link("clients", server)
+		client := e.Client("client", link)
+		reach := func() error { return get(client, link) }
+		e.Require(remember(link, "order"), "store an order")
+		e.Require(reach(), "reach the server")
+		e.Calm(good)
 
-	e.Step("storm")
-	work := e.Load(5*time.Millisecond, func(context.Context) { _ = reach() })
-	work.Run()
-	run := e.Nemesis(everything(link, server, 50*ms, 100*ms)...).
-		Over(Plan{Over: 1500 * ms, Shortest: 150 * ms, Longest: 300 * ms, Rest: 50 * ms})
-	e.Await("the nemesis is at its end", run.Ended)
-	e.Await("the server is back", server.Answers, reach)
-	work.Stop()
+		e.Step("storm")
+		work := e.Load(5*time.Millisecond, func(context.Context) { _ = reach() })
+		work.Run()
+		run := e.Nemesis(everything(link, server, 50*ms, 100*ms)...).
+			Over(Plan{Over: 1500 * ms, Shortest: 150 * ms, Longest: 300 * ms, Rest: 50 * ms})
+		e.Await("the nemesis is at its end", run.Ended)
+		e.Await("the server is back", server.Answers, reach)
+		work.Stop()
 
-	e.Step("verdict")
-	err := RespondsHTTP("/proxies/order")(e.Context(), link.Address())
-	e.Holds("nothing is lost", check.That("nothing is lost", err == nil, "the order: %v", err))
-	e.Breaks("nothing is lost", "the control", bad)
+		e.Step("verdict")
+		err := RespondsHTTP("/proxies/order")(e.Context(), link.Address())
+		e.Contrast("nothing is lost", check.That("nothing is lost", err == nil, "the order: %v", err), forgetful)
+	})
 }

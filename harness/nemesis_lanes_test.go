@@ -93,6 +93,7 @@ func TestWhileIsForAFaultThatLasts(t *testing.T) {
 		require.NoError(t, w.call())
 		e.Calm(good)
 		cut := w.Sever()
+		_ = w.call()
 		e.Heal(cut)
 		e.While(cut)
 	}).failedWith(t, evidence.Broken, "sever on wire is over, so nothing can be judged while it lasts")

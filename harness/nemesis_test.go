@@ -20,8 +20,6 @@ import (
 	"assay/harness/history"
 )
 
-const nemesisLimit = 10 * time.Second
-
 // drawn is what an action was given.
 type drawn struct {
 	n     int
@@ -151,8 +149,7 @@ func (s storm) run(t *testing.T, e *Env) {
 		s.after(e, w, run)
 	}
 	e.Step("verdict")
-	e.Holds("nothing is lost", good)
-	e.Breaks("nothing is lost", "the control", bad)
+	e.Contrast("nothing is lost", good, forgetful)
 }
 
 func severs(w wire) []Action { return []Action{Does("sever", w.Sever)} }
@@ -288,7 +285,7 @@ func TestScheduleThatDoesNotFit(t *testing.T) {
 	}
 	t.Run("of another claim", func(t *testing.T) {
 		path := schedule(t, window("sever", 0, ms))
-		r := run(t, func(tb TB) { open(tb, Claim{ID: "8.5", Says: "x"}) })
+		r := offlineClaim(t, Claim{ID: "8.5", Says: "x"}, proven)
 		r.failedWith(t, evidence.Broken, path+" is a schedule of claim 12.99, and this is claim 8.5", "go test -count=1 -v -run '^TestFake$' assay/harness")
 	})
 	t.Run("of nobody here", func(t *testing.T) {
@@ -464,6 +461,7 @@ func TestNemesisIsAwaited(t *testing.T) {
 		schedule(t, window("sever", 20*ms, time.Minute))
 		r := offline(t, storm{actions: severs, during: func(e *Env, _ wire, run *Run) {
 			e.Await("the wire is cut", begun(run, 1))
+			impatient(e)
 			e.Await("the nemesis is at its end", run.Ended)
 		}}.scenario(t))
 		require.Contains(t, r.errors[0], "the nemesis has come to window 1 of 1 (sever, from 20ms for 1m0s)")
@@ -492,14 +490,18 @@ func TestNemesisHealsWhateverHappens(t *testing.T) {
 			})}
 		}}, evidence.Broken, []string{"window 1 of the nemesis", "ask the leader: no route"}, true},
 		"an injection waits in vain": {storm{actions: func(w wire) []Action {
+			impatient(w.env)
 			return []Action{Does("sever", w.Sever, func() *fault.Fault {
 				w.env.Await("there is a leader", func() error { return errors.New("there is none") })
 				return nil
 			})}
-		}}, evidence.TimedOut, []string{"window 1 of the nemesis", `"there is a leader" was not reached within 20ms: there is none`}, true},
+		}, during: func(_ *Env, _ wire, run *Run) {
+			<-run.done
+		}}, evidence.TimedOut, []string{"window 1 of the nemesis", `"there is a leader" was not reached within 20ms`, ": there is none"}, true},
 		"the test fails meanwhile": {storm{actions: severs, during: func(e *Env, _ wire, run *Run) {
 			e.Await("the first window begins", begun(run, 1))
-			e.Await("never", func() error { return errors.New("no") })
+			impatient(e)
+			e.Await("never", func() error { return errNever })
 		}}, evidence.TimedOut, []string{`"never" was not reached`}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -548,7 +550,8 @@ func TestNemesisHealsWhateverHappens(t *testing.T) {
 				},
 				during: func(e *Env, _ wire, _ *Run) {
 					<-underway
-					e.Await("never", func() error { return errors.New("no") })
+					impatient(e)
+					e.Await("never", func() error { return errNever })
 				},
 			}.run(t, e)
 		})
@@ -559,16 +562,19 @@ func TestNemesisHealsWhateverHappens(t *testing.T) {
 	t.Run("the test panics", func(t *testing.T) {
 		schedule(t, window("sever", 10*ms, time.Minute))
 		var env *Env
-		offline(t, func(e *Env) {
-			defer func() { require.Equal(t, "oh", recover()) }() // as testing does, which then runs the cleanups
-			env = e
-			storm{actions: severs, during: func(_ *Env, _ wire, run *Run) {
-				for len(run.Faults()) == 0 {
-					time.Sleep(time.Millisecond)
-				}
-				panic("oh")
-			}}.run(t, e)
+		r := run(t, func(tb TB) {
+			defer func() { require.Equal(t, "oh", recover()) }() // as testing does
+			prove(tb, Claim{ID: "12.99", Says: "a test is a test"}, noEngine, func(e *Env) {
+				env = e
+				storm{actions: severs, during: func(_ *Env, _ wire, run *Run) {
+					for len(run.Faults()) == 0 {
+						time.Sleep(time.Millisecond)
+					}
+					panic("oh")
+				}}.run(t, e)
+			})
 		})
+		require.True(t, strings.HasPrefix(r.errors[0], "test failed: panic: oh\n"), r.errors[0])
 		require.Len(t, env.faults, 1)
 		require.NotEqual(t, history.Open, env.faults[0].Window().To)
 	})

@@ -28,7 +28,7 @@ import (
 //     that is longer (the union bound). A median of operations of h hand-overs each may be late by h times that;
 //   - a single figure may be late by the longest wait of its window, for each hand-over of one round trip, and by the usual wait of one
 //     round trip for those of the others: that all of several in a row meet the longest is not expected;
-//   - a rival, were it the truth, may be late by as much, for one round trip.
+//   - what a rival would have shown, were it the truth, may be late by as much: it comes about in the same way.
 //
 // What the rule cannot see: a disk that others keep busy, the network of an engine that is elsewhere, the time that a hypervisor takes
 // from the whole machine where the kernel does not tell, and threads that live for less than a beat. Where the engine is on another
@@ -42,8 +42,19 @@ const (
 
 // noise is what the metronome has noted.
 type noise struct {
+	now func() time.Duration // nil where there is no metronome
+
 	mu    sync.Mutex
 	beats []evidence.Beat
+	late  time.Duration // of the ticks since the last beat, the latest
+	due   time.Duration // when the next tick is
+}
+
+// tick notes a tick of the beat under way: by how much it was late, and when the next one is due.
+func (n *noise) tick(due, late time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.due, n.late = due, max(n.late, late)
 }
 
 // metronome beats until the Env's world ends.
@@ -61,6 +72,7 @@ func (e *Env) metronome() {
 		}
 		now := e.Now()
 		late = append(late, max(0, now-due))
+		e.noise.tick(now+tick, now-due)
 		if now-last >= beat {
 			usual, longest := threads.waited(e)
 			slices.Sort(late)
@@ -117,7 +129,7 @@ func (t threads) waited(e *Env) (usual, longest time.Duration) {
 func (n *noise) add(b evidence.Beat) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.beats = append(n.beats, b)
+	n.beats, n.late = append(n.beats, b), 0
 }
 
 // all are the beats so far.
@@ -130,7 +142,7 @@ func (n *noise) all() []evidence.Beat {
 // within are the beats that tell of the window: those in it, and the one that ends after it.
 func (n *noise) within(w history.Window) []evidence.Beat {
 	var in []evidence.Beat
-	for _, b := range n.all() {
+	for _, b := range append(n.all(), n.underway()...) {
 		if b.At < w.From.Seconds() {
 			continue
 		}
@@ -140,6 +152,21 @@ func (n *noise) within(w history.Window) []evidence.Beat {
 		}
 	}
 	return in
+}
+
+// underway is the beat that has not come to its end, as far as it has come; none where there is no metronome.
+func (n *noise) underway() []evidence.Beat {
+	if n.now == nil {
+		return nil
+	}
+	now := n.now()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	b := evidence.Beat{At: now.Seconds(), Longest: max(n.late, now-n.due).Seconds()}
+	if last := len(n.beats) - 1; last >= 0 {
+		b.Usual = n.beats[last].Usual
+	}
+	return []evidence.Beat{b}
 }
 
 // single is by how much a single figure about the window may be late, that comes about by so many round trips one after the other.

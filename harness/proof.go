@@ -22,6 +22,7 @@ type proofs struct {
 	lastHeal  time.Duration             // of the latest fault
 	lastWell  time.Duration             // the latest condition that was reached
 	rushed    bool                      // the verdict was read in between
+	cutShort  bool                      // noise made it useless to go on
 	witnesses map[*fault.Fault][]string // who felt it, in words
 	unseen    map[*fault.Fault][]string // who was asked and did not
 	told      int                       // how many faults the notebook has told of
@@ -222,7 +223,7 @@ func (e *Env) judge() {
 	e.t.Helper()
 	e.announced()
 	// A test that ended early has said why; what it did not come to is no news.
-	complete := !e.t.Failed() && len(e.record.Undecided) == 0
+	complete := !e.t.Failed() && !e.proofs.cutShort
 	if complete {
 		if !e.proofs.held {
 			e.fail(evidence.Violated, "the test shows nothing that holds: call Contrast at least once")

@@ -14,8 +14,7 @@ import (
 // proven makes a test pass that does nothing else wrong.
 func proven(e *Env) {
 	e.Step("verdict")
-	e.Holds("nothing is lost", good)
-	e.Breaks("nothing is lost", "the control", bad)
+	e.Contrast("nothing is lost", good, forgetful)
 }
 
 func TestKnobs(t *testing.T) {
@@ -89,11 +88,11 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		})
 	}
 	t.Run("claim without a sentence", func(t *testing.T) {
-		r := run(t, func(tb TB) { open(tb, Claim{ID: "12.99"}) })
+		r := offlineClaim(t, Claim{ID: "12.99"}, proven)
 		r.failedWith(t, evidence.Broken, "a claim has an ID", "and a sentence")
 	})
 	t.Run("claim with a path for an ID", func(t *testing.T) {
-		r := run(t, func(tb TB) { open(tb, Claim{ID: "../x", Says: "y"}) })
+		r := offlineClaim(t, Claim{ID: "../x", Says: "y"}, proven)
 		r.failedWith(t, evidence.Broken, "a claim has an ID")
 	})
 }
@@ -103,8 +102,7 @@ func TestEvidenceThatCannotBeWritten(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	r := ran{fake: &fake{}}
 	t.Setenv("ASSAY_EVIDENCE", filepath.Join(file, "below"))
-	inGoroutine(func() { proven(open(r.fake, Claim{ID: "12.99", Says: "a test is a test"})) })
-	inGoroutine(r.cleanups[0])
+	inGoroutine(func() { prove(r.fake, Claim{ID: "12.99", Says: "a test is a test"}, noEngine, proven) })
 	require.Len(t, r.errors, 1)
 	require.Contains(t, r.errors[0], "the evidence could not be written")
 	require.Contains(t, r.errors[0], "ASSAY_EVIDENCE")

@@ -89,7 +89,8 @@ func (s *Side) Ratio(what string, got float64, law Law[float64]) {
 func (e *Env) sideOf(r check.Result) evidence.Side {
 	found := ""
 	for _, c := range e.recorder.Clients() {
-		if side := c.Side(); side != "" && slices.Contains(r.Clients, c.Name()) {
+		// One to whom nothing has happened is known only by being the one who was judged.
+		if side := c.Side(); side != "" && (c.Name() == r.Subject || slices.Contains(r.Clients, c.Name())) {
 			if found != "" && found != side {
 				return evidence.Side{}
 			}

@@ -11,5 +11,4 @@ type TB interface {
 	FailNow()
 	Failed() bool
 	Skipf(format string, args ...any)
-	Cleanup(func())
 }

@@ -55,7 +55,7 @@ func TestVerdictsOfWhatIsProven(t *testing.T) {
 		evidence.Refuted: {Claim{ID: "12.99", Says: "it is otherwise", Refuted: true}, "verdict: claim 12.99 is refuted: it is otherwise ("},
 	} {
 		t.Run(verdict, func(t *testing.T) {
-			r := run(t, func(tb TB) { proven(open(tb, c.claim)) })
+			r := offlineClaim(t, c.claim, proven)
 			require.Empty(t, r.errors)
 			rec := r.record(t)
 			require.Equal(t, verdict, rec.Verdict)
@@ -64,8 +64,6 @@ func TestVerdictsOfWhatIsProven(t *testing.T) {
 			require.Contains(t, r.notebook.String(), c.says)
 		})
 	}
-	both := run(t, func(tb TB) {
-		proven(open(tb, Claim{ID: "12.99", Says: "both", OnlyIf: "x", Refuted: true}))
-	})
+	both := offlineClaim(t, Claim{ID: "12.99", Says: "both", OnlyIf: "x", Refuted: true}, proven)
 	both.failedWith(t, evidence.Broken, "both Refuted and true OnlyIf")
 }
