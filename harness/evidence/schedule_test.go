@@ -115,7 +115,7 @@ func TestScheduleIsRefused(t *testing.T) {
 		"evidence":    {`{"schema": "assay/evidence/v1"}`, `follows the schema "assay/evidence/v1"; a schedule follows "assay/schedule/v1"`},
 		"whose":       {`{"schema": "assay/schedule/v1", "claim": "9.3"}`, "does not say whose schedule it is"},
 		"no duration": {two(`"begin": "soon", "length": "1s"`, `"begin": "2s", "length": "1s"`), "does not fit its schema"},
-		"overlap":     {two(`"begin": "0s", "length": "3s"`, `"begin": "2s", "length": "1s"`), "window 2 (kill, from 2s for 1s) begins before the one before it has ended, at 3s"},
+		"overlap":     {two(`"begin": "0s", "length": "3s"`, `"begin": "2s", "length": "1s"`), "window 2 (kill, from 2s for 1s) begins before the one before it in lane 0 has ended, at 3s"},
 		"nameless":    {`{` + head + `, "windows": [{"begin": "0s", "length": "3s"}]}`, "window 1 (, from 0s for 3s) names no fault"},
 	} {
 		t.Run(name, func(t *testing.T) {
