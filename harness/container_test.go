@@ -56,7 +56,8 @@ func TestContainerThatDies(t *testing.T) {
 		n := e.Start(small("server"))
 		n.Ready()
 		// Behind the harness's back, as the kernel's OOM killer would.
-		require.NoError(t, n.container.Kill(e.ctx))
+		_, err := n.container.Kill(e.ctx)
+		require.NoError(t, err)
 		e.Await("never", func() error { return errNever })
 	})
 	r.failedWith(t, evidence.Died, "container server ended by itself with status 137", "the end of its log")

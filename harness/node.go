@@ -445,18 +445,26 @@ func (n *Node) tail() string {
 // machine is the node as its faults see it.
 type machine struct{ n *Node }
 
-func (m machine) Kill(ctx context.Context) error {
-	if err := m.ready(); err != nil {
-		return err
-	}
-	m.n.expected.Load().Store(true)
-	if err := m.n.container.Kill(ctx); err != nil {
-		return err
-	}
-	return m.n.unreachable()
+func (m machine) Kill(ctx context.Context) (status int64, err error) {
+	return m.end(ctx, (*engine.Container).Kill)
 }
 
-func (m machine) CutPower(ctx context.Context) error {
+func (m machine) Terminate(ctx context.Context) (status int64, err error) {
+	return m.end(ctx, (*engine.Container).Terminate)
+}
+
+func (m machine) end(ctx context.Context, how func(*engine.Container, context.Context) (int64, error)) (status int64, err error) {
+	if err := m.ready(); err != nil {
+		return 0, err
+	}
+	m.n.expected.Load().Store(true)
+	if status, err = how(m.n.container, ctx); err != nil {
+		return 0, err
+	}
+	return status, m.n.unreachable()
+}
+
+func (m machine) CutPower(ctx context.Context, half bool) error {
 	if err := m.ready(); err != nil {
 		return err
 	}
@@ -469,12 +477,15 @@ func (m machine) CutPower(ctx context.Context) error {
 	if err := m.n.container.Pause(ctx); err != nil {
 		return err
 	}
-	if err := d.Cut(ctx); err != nil {
+	if err := d.Cut(ctx, half); err != nil {
 		return err
 	}
 	m.n.unplugged.Store(true)
-	return m.Kill(ctx)
+	_, err = m.Kill(ctx)
+	return err
 }
+
+func (m machine) Lost() bool { return m.n.drive != nil && m.n.drive.Lost() }
 
 func (m machine) Start(ctx context.Context) error {
 	if err := m.n.container.Start(ctx); err != nil {

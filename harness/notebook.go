@@ -44,7 +44,11 @@ func (e *Env) conclusion(path string) {
 	}
 	for _, f := range r.Faults {
 		if len(f.Witnesses) > 0 {
-			e.say("  %s %s was felt by %s", f.Kind, f.Target, joined(f.Witnesses))
+			shown := ""
+			if f.Nature != "" {
+				shown = " (" + f.Nature + ")"
+			}
+			e.say("  %s %s%s was felt by %s", f.Kind, f.Target, shown, joined(f.Witnesses))
 		}
 	}
 	if s := r.Schedule; s != nil && len(s.Unfelt) > 0 {

@@ -73,7 +73,7 @@ func (b *sidecar) open(ctx context.Context) (fault.Shell, error) {
 func (b *sidecar) renew(ctx context.Context) error {
 	return b.stack.Renew(ctx, func() (fault.Shell, error) {
 		_ = b.shell.Close()
-		if err := b.container.Kill(ctx); err != nil {
+		if _, err := b.container.Kill(ctx); err != nil {
 			return nil, err
 		}
 		if err := b.container.Start(ctx); err != nil {

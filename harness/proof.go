@@ -244,6 +244,11 @@ func (e *Env) judge() {
 		if f.Window().To != history.Open && f.Packets() > 0 { // what was not undone fails the test by itself
 			e.proofs.witness(f, fmt.Sprintf("the kernel: it met %d packets", f.Packets()))
 		}
+		if f.Window().To != history.Open {
+			if _, err := f.Nature(); err != nil {
+				e.fail(evidence.Vacuous, "%v was not what it says: %s", f, err)
+			}
+		}
 		if e.run.windowOf(f) > 0 {
 			continue
 		}

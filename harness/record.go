@@ -116,6 +116,9 @@ func (e *Env) tellFaults() {
 	for _, f := range e.faults {
 		w := f.Window()
 		r := evidence.Fault{Kind: f.Kind, Target: f.Target, Detail: f.Detail, From: w.From.Seconds(), Undo: f.Undo, Witnesses: e.proofs.witnesses[f], Halved: f.Halved, Window: e.run.windowOf(f)}
+		if said, err := f.Nature(); err == nil {
+			r.Nature = said
+		}
 		if w.To != history.Open {
 			r.To = new(w.To.Seconds())
 		}

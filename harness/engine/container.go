@@ -314,17 +314,49 @@ func (c *Container) On(n *Network) (netip.Addr, error) {
 	return netip.Addr{}, fmt.Errorf("container %s has no address on network %s", c.Name, n.Name)
 }
 
-// Kill ends the container's processes with SIGKILL, and returns when they have ended.
-func (c *Container) Kill(ctx context.Context) error {
+// Kill ends the container's processes with SIGKILL, and returns the exit status when they have ended.
+func (c *Container) Kill(ctx context.Context) (status int64, err error) {
 	if h := c.hold(); h != nil {
 		if err := h.kill(); err != nil && !ended(err) {
-			return fmt.Errorf("kill: %w", err)
+			return 0, fmt.Errorf("kill: %w", err)
 		}
-	} else if _, err := c.engine.cli.ContainerKill(ctx, c.id, client.ContainerKillOptions{Signal: "SIGKILL"}); err != nil {
-		return fmt.Errorf("kill: %w", err)
+	} else if err := c.signal(ctx, "SIGKILL"); err != nil {
+		return 0, fmt.Errorf("kill: %w", err)
 	}
 	c.Down()
-	_, err := c.Exited(ctx)
+	return c.Exited(ctx)
+}
+
+// politely is how long Terminate waits for what a signal asks for.
+const politely = 2 * time.Second
+
+// Terminate asks the container's processes to end, and returns the exit status when they have: by SIGTERM, to one that does not for
+// that by the signal that the image names (STOPSIGNAL), and by SIGKILL when both were in vain.
+func (c *Container) Terminate(ctx context.Context) (status int64, err error) {
+	inspect, err := c.engine.cli.ContainerInspect(ctx, c.id, client.ContainerInspectOptions{})
+	if err != nil {
+		return 0, fmt.Errorf("terminate: %w", err)
+	}
+	for _, signal := range []string{"SIGTERM", inspect.Container.Config.StopSignal} {
+		if signal == "" {
+			continue
+		}
+		if err := c.signal(ctx, signal); err != nil {
+			return 0, fmt.Errorf("terminate: %w", err)
+		}
+		patience, cancel := context.WithTimeout(ctx, politely)
+		status, err = c.Exited(patience)
+		cancel()
+		if err == nil {
+			c.Down()
+			return status, nil
+		}
+	}
+	return c.Kill(ctx)
+}
+
+func (c *Container) signal(ctx context.Context, signal string) error {
+	_, err := c.engine.cli.ContainerKill(ctx, c.id, client.ContainerKillOptions{Signal: signal})
 	return err
 }
 

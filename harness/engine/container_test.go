@@ -147,7 +147,7 @@ func TestContainerLife(t *testing.T) {
 	require.NoError(t, c.Unpause(t.Context()))
 	before, err := c.Address(8474)
 	require.NoError(t, err)
-	require.NoError(t, c.Kill(t.Context()))
+	kill(t, c)
 	code, err := c.Exited(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 137, code)
@@ -318,4 +318,12 @@ func TestNetworkMadeAhead(t *testing.T) {
 	require.NotSame(t, next, other, "no network is given to two")
 	require.NoError(t, next.Remove(t.Context()))
 	require.NoError(t, other.Remove(t.Context()))
+}
+
+// kill kills a container and looks at what the engine tells of its end.
+func kill(t *testing.T, c *Container) {
+	t.Helper()
+	status, err := c.Kill(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, int64(137), status, "as SIGKILL leaves it")
 }

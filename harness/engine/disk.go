@@ -34,6 +34,7 @@ type Disk struct {
 	mu    sync.Mutex
 	by    *Container    // whose it is
 	cut   bool          // its power has ended, and it was not mounted since
+	lost  bool          // the last cut took what was not synced, as the start after it has found
 	full  bool          // it is, or will be with the next start
 	every time.Duration // one read and one write in that time, 0 is no limit
 }
@@ -119,13 +120,26 @@ func (d *Disk) tell(ctx context.Context, words string, args ...any) (string, err
 	return said, err
 }
 
-// Cut ends the disk's power: what was not synced is gone, and all I/O fails until the container that has it is started again.
-func (d *Disk) Cut(ctx context.Context) error {
+// Cut ends the disk's power: what was not synced is gone, and all I/O fails until the container that has it is started again. Right
+// before, it writes something of its own and does not sync it, so that the next start can tell whether the cut took anything (Lost). A
+// cut that is to do half syncs first.
+func (d *Disk) Cut(ctx context.Context, half bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	_, err := d.tell(ctx, "cut")
+	how := "cut"
+	if half {
+		how = "cut synced"
+	}
+	_, err := d.tell(ctx, "%s", how)
 	d.cut = d.cut || err == nil
 	return err
+}
+
+// Lost tells of the last cut that a start came after whether it took what was not synced.
+func (d *Disk) Lost() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.lost
 }
 
 // Fill takes all space that is left. A file that has space of its own, or memory that is not yet written, keeps it; what is
@@ -187,7 +201,8 @@ func (d *Disk) starting(ctx context.Context) error {
 	if !d.cut {
 		return nil
 	}
-	_, err := d.tell(ctx, "unused")
+	said, err := d.tell(ctx, "unused")
+	d.lost = strings.TrimSpace(said) == "lost"
 	if err == nil && d.full {
 		_, err = d.tell(ctx, "fill")
 	}

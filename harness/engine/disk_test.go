@@ -50,13 +50,45 @@ func TestDiskAfterAPowerCut(t *testing.T) {
 	c, d, sh := onDisk(t)
 	for round := range 3 {
 		says(t, sh, twoFiles)
-		require.NoError(t, d.Cut(t.Context()))
+		require.NoError(t, d.Cut(t.Context(), false))
 		_, err := sh("echo 3 >/data/synced; sync /data/synced")
 		require.Error(t, err, "nothing can be written without power")
-		require.NoError(t, c.Kill(t.Context()))
+		kill(t, c)
 		require.NoError(t, c.Start(t.Context()))
+		require.True(t, d.Lost(), "the cut took what was not synced")
 		require.Equal(t, "synced\n1", says(t, sh, "cd /data; echo *; cat *"), "what was synced is there and nothing else, round %d", round)
 		says(t, sh, "rm -r /data/*; sync")
+	}
+}
+
+// A cut that syncs first takes nothing, and that is noticed; what it was noticed by, nobody gets to see.
+func TestPowerCutThatSyncsFirst(t *testing.T) {
+	t.Parallel()
+	c, d, sh := onDisk(t)
+	says(t, sh, twoFiles)
+	require.NoError(t, d.Cut(t.Context(), true))
+	kill(t, c)
+	require.NoError(t, c.Start(t.Context()))
+	require.False(t, d.Lost())
+	require.Equal(t, ". .. synced written", strings.ReplaceAll(says(t, sh, "ls -a /data"), "\n", " "))
+}
+
+// To be asked to end leaves another exit status than to be killed, also where it takes the image's own signal, or a kill in the end.
+func TestTerminate(t *testing.T) {
+	t.Parallel()
+	e, n, _ := world(t)
+	built, err := e.Image(t.Context(), image.Recipe("base"))
+	require.NoError(t, err)
+	for script, want := range map[string]int64{
+		"trap 'exit 3' TERM; echo trapped; while :; do sleep 0.1; done": 3,
+		"trap '' TERM; echo trapped; while :; do sleep 0.1; done":       137, // nothing else ends it
+	} {
+		c := run(t, e, n, Spec{Name: fmt.Sprintf("server-%d", want), Image: built.Ref, Command: []string{"bash", "-c", script}})
+		// Before that it has no trap yet.
+		require.Eventually(t, func() bool { log, _ := c.Logs(t.Context(), 0); return strings.Contains(log, "trapped") }, 10*time.Second, 10*time.Millisecond)
+		status, err := c.Terminate(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, status)
 	}
 }
 
@@ -65,7 +97,7 @@ func TestDiskAfterAKill(t *testing.T) {
 	t.Parallel()
 	c, _, sh := onDisk(t)
 	says(t, sh, twoFiles)
-	require.NoError(t, c.Kill(t.Context()))
+	kill(t, c)
 	require.NoError(t, c.Start(t.Context()))
 	require.Equal(t, "synced written\n1\n2", says(t, sh, "cd /data; echo *; cat *"))
 }
@@ -83,9 +115,9 @@ func TestFullDisk(t *testing.T) {
 		says(t, sh, "echo 1 | dd of=/data/before conv=notrunc,fsync; sum </data/before | dd of=/data/sum conv=notrunc,fsync") // in the space it has
 		// A full disk is full after a restart, too.
 		if cut {
-			require.NoError(t, d.Cut(t.Context()))
+			require.NoError(t, d.Cut(t.Context(), false))
 		}
-		require.NoError(t, c.Kill(t.Context()))
+		kill(t, c)
 		require.NoError(t, c.Start(t.Context()))
 		require.Equal(t, "0", says(t, sh, "stat -f -c %a /data"))
 		require.NoError(t, d.Drain(t.Context()))
@@ -108,7 +140,7 @@ func TestSlowDisk(t *testing.T) {
 	took(t, sh, n)
 	require.NoError(t, d.Slow(t.Context(), every))
 	require.GreaterOrEqual(t, took(t, sh, n), (n-1)*every)
-	require.NoError(t, c.Kill(t.Context()))
+	kill(t, c)
 	require.NoError(t, c.Start(t.Context()))
 	require.GreaterOrEqual(t, took(t, sh, n), (n-1)*every, "a restart makes no disk faster")
 	says(t, sh, "head -c 100000 /dev/zero >/data/read; sync /data/read")
@@ -119,7 +151,7 @@ func TestSlowDisk(t *testing.T) {
 	require.NoError(t, d.Slow(t.Context(), 0))
 	require.Less(t, took(t, sh, 2*n), 2*(n-1)*every)
 
-	require.NoError(t, c.Kill(t.Context()))
+	kill(t, c)
 	require.NoError(t, d.Slow(t.Context(), every), "it will be slow")
 	require.NoError(t, c.Start(t.Context()))
 	require.GreaterOrEqual(t, took(t, sh, n), (n-1)*every)
@@ -138,8 +170,8 @@ func TestDiskHasTheImagesFiles(t *testing.T) {
 	require.NoError(t, err)
 	data, logs := disk(t, e, n, "data"), disk(t, e, n, "logs")
 	c := run(t, e, n, Spec{Name: "server", Image: built.Ref, Disks: map[string]*Disk{"/data": data, "/var/log/apt": logs}})
-	require.NoError(t, logs.Cut(t.Context()))
-	require.NoError(t, c.Kill(t.Context()))
+	require.NoError(t, logs.Cut(t.Context(), false))
+	kill(t, c)
 	require.NoError(t, c.Start(t.Context()))
 	got, err := c.Exec(t.Context(), listing...)
 	require.NoError(t, err)

@@ -106,7 +106,7 @@ func BenchmarkEffect(b *testing.B) {
 		do, undo func(context.Context) error
 		felt     func([]turn) time.Time // the moment, none if it was not felt; nil where who needs more feels it from the call's return
 	}{
-		{"Kill", "PING", 1, c.Kill, c.Start, func(turns []turn) time.Time { return turns[len(turns)-1].answered }},
+		{"Kill", "PING", 1, func(ctx context.Context) error { _, err := c.Kill(ctx); return err }, c.Start, func(turns []turn) time.Time { return turns[len(turns)-1].answered }},
 		{"Pause", "PING", 1, c.Pause, c.Unpause, func(turns []turn) time.Time { return turns[len(turns)-1].asked }},
 		{"Processors", `EVAL "for i = 1, 1000000 do end return 1" 0`, 1,
 			func(ctx context.Context) error { return c.Processors(ctx, time.Millisecond, 10*time.Millisecond) },

@@ -58,7 +58,7 @@ func TestShellIsGivenUpInTime(t *testing.T) {
 
 	other, err := c.Shell(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, c.Kill(t.Context()))
+	kill(t, c)
 	_, err = other.Run(t.Context(), "true")
 	require.ErrorContains(t, err, "in debian")
 }

@@ -35,7 +35,8 @@ type Fault struct {
 
 	hooks   *Hooks
 	undo    func() error
-	packets func() (int, error) // of packets' faults
+	nature  func() (string, error) // nil where there is nothing to show yet
+	packets func() (int, error)    // of packets' faults
 
 	mu            sync.Mutex
 	from, to      time.Duration // with the injection and the undo
@@ -105,6 +106,26 @@ func (f *Fault) Packets() int {
 		f.hooks.Fatal(fmt.Errorf("count the packets of %s: %w", f, err))
 	}
 	return n
+}
+
+// Nature says what shows that the fault was what it says, beside being felt: the exit status that a kill has left, what a power cut has
+// taken, how long bytes were held. It is "" where nothing shows it, as of a fault that sabotage has made do nothing, and an error where
+// it was something else.
+func (f *Fault) Nature() (string, error) {
+	f.mu.Lock()
+	nature := f.nature
+	f.mu.Unlock()
+	if nature == nil {
+		return "", nil
+	}
+	return nature()
+}
+
+// shows sets what Nature says.
+func (f *Fault) shows(nature func() (string, error)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.nature = nature
 }
 
 func (f *Fault) isHealed() bool {

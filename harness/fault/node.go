@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +12,9 @@ import (
 
 // Machine is what a node's faults are done to: a container.
 type Machine interface {
-	Kill(context.Context) error
+	// Kill ends it with SIGKILL, and Terminate asks it to end; both return the exit status when it has.
+	Kill(context.Context) (status int64, err error)
+	Terminate(context.Context) (status int64, err error)
 	Start(context.Context) error
 	Pause(context.Context) error
 	Unpause(context.Context) error
@@ -24,8 +27,10 @@ type Machine interface {
 	// Ended tells whether it has ended by itself of a fault that is none of being down, and was not started since: a limit of Memory,
 	// a full disk, or what CutPower has left of its files.
 	Ended() bool
-	// CutPower ends the machine as its power does, with its disk as what was synced to it. Start is its undo.
-	CutPower(context.Context) error
+	// CutPower ends the machine as its power does, with its disk as what was synced to it; half syncs first. Start is its undo, after
+	// which Lost tells whether the cut took what was not synced.
+	CutPower(ctx context.Context, half bool) error
+	Lost() bool
 }
 
 // machineLimit bounds one call to the engine.
@@ -63,7 +68,16 @@ func (n *Node) Disk() *Disk { return n.disk }
 // written to files stays, also what they had not synced: the page cache survives, so this is a crash of a process and not a
 // power cut. The undo is Restart.
 func (n *Node) Kill() *Fault {
-	return n.fault(down, &Fault{Kind: "kill", Undo: "restart"}, n.machine.Kill, n.machine.Start)
+	f := &Fault{Kind: "kill", Undo: "restart"}
+	kill := n.machine.Kill
+	if n.hooks.halved(f) {
+		kill = n.machine.Terminate
+	}
+	return n.fault(down, f, func(ctx context.Context) error {
+		status, err := kill(ctx)
+		f.shows(func() (string, error) { return killedBy(status) })
+		return err
+	}, n.machine.Start)
 }
 
 // Pause freezes the node's processes: connections stay open and nothing answers, as in a long garbage collection or a
@@ -83,7 +97,33 @@ func (n *Node) Pause() *Fault {
 // What a drive's own cache loses is not modelled, nor torn sectors: what was given to the device is there, also where nobody
 // had waited for it.
 func (n *Node) PowerCut() *Fault {
-	return n.fault(down, &Fault{Kind: "power cut", Undo: "restart"}, n.machine.CutPower, n.machine.Start)
+	f := &Fault{Kind: "power cut", Undo: "restart"}
+	half := n.hooks.halved(f)
+	return n.fault(down, f, func(ctx context.Context) error { return n.machine.CutPower(ctx, half) }, func(ctx context.Context) error {
+		err := n.machine.Start(ctx)
+		lost := n.machine.Lost()
+		f.nature = func() (string, error) { return cutOff(lost) } // Heal holds mu
+		return err
+	})
+}
+
+// killed is the exit status that SIGKILL leaves.
+const killed = 128 + 9
+
+// killedBy tells whether an exit status is that of a kill.
+func killedBy(status int64) (string, error) {
+	if status != killed {
+		return "", fmt.Errorf("the engine tells exit status %d, and SIGKILL leaves %d: the process ended in another way", status, killed)
+	}
+	return fmt.Sprintf("exit status %d, as SIGKILL leaves it", status), nil
+}
+
+// cutOff tells whether a power cut took what was not synced.
+func cutOff(lost bool) (string, error) {
+	if !lost {
+		return "", errors.New("what was written right before it and not synced is there afterwards: it took nothing")
+	}
+	return "what was written right before it and not synced is gone", nil
 }
 
 // What the kernel takes: no quota below 1 ms, no period above 1 s (Documentation/scheduler/sched-bwc.rst).

@@ -18,6 +18,7 @@ type puppet struct {
 	done  []string
 	err   error
 	ended bool
+	kept  bool // what was not synced survives a power cut
 }
 
 func (p *puppet) do(ctx context.Context, what string) error {
@@ -28,13 +29,22 @@ func (p *puppet) do(ctx context.Context, what string) error {
 	return p.err
 }
 
-func (p *puppet) Kill(ctx context.Context) error     { return p.do(ctx, "kill") }
-func (p *puppet) Start(ctx context.Context) error    { return p.do(ctx, "start") }
-func (p *puppet) Pause(ctx context.Context) error    { return p.do(ctx, "pause") }
-func (p *puppet) Unpause(ctx context.Context) error  { return p.do(ctx, "unpause") }
-func (p *puppet) CutPower(ctx context.Context) error { return p.do(ctx, "cut power") }
-func (p *puppet) Fill(ctx context.Context) error     { return p.do(ctx, "fill") }
-func (p *puppet) Drain(ctx context.Context) error    { return p.do(ctx, "drain") }
+func (p *puppet) Kill(ctx context.Context) (int64, error) { return killed, p.do(ctx, "kill") }
+func (p *puppet) Terminate(ctx context.Context) (int64, error) {
+	return 0, p.do(ctx, "terminate")
+}
+func (p *puppet) Lost() bool                        { return !p.kept }
+func (p *puppet) Start(ctx context.Context) error   { return p.do(ctx, "start") }
+func (p *puppet) Pause(ctx context.Context) error   { return p.do(ctx, "pause") }
+func (p *puppet) Unpause(ctx context.Context) error { return p.do(ctx, "unpause") }
+func (p *puppet) CutPower(ctx context.Context, half bool) error {
+	if p.kept = p.kept || half; half {
+		return p.do(ctx, "sync, cut power")
+	}
+	return p.do(ctx, "cut power")
+}
+func (p *puppet) Fill(ctx context.Context) error  { return p.do(ctx, "fill") }
+func (p *puppet) Drain(ctx context.Context) error { return p.do(ctx, "drain") }
 func (p *puppet) Slow(ctx context.Context, every time.Duration) error {
 	return p.do(ctx, fmt.Sprintf("slow %v", every))
 }
@@ -204,4 +214,40 @@ func TestNodeThatASqueezeHasEndedIsRestarted(t *testing.T) {
 
 	m.ended, m.err = true, errors.New("no space left on device")
 	assert.EqualError(t, fatal(t, n.Restart), "restart of cache: no space left on device")
+}
+
+// A kill and a power cut show what they were, beside being felt.
+func TestNatureOfNodesFaults(t *testing.T) {
+	nature := func(halved bool, kind func(*Node) *Fault) (*puppet, string, error) {
+		h, m := newHooks(), &puppet{}
+		h.Halved = halved
+		n := NewNode(h.Hooks, "primary", m, m)
+		f := kind(n)
+		assert.Equal(t, halved, f.Halved)
+		heal(t, f)
+		said, err := f.Nature()
+		return m, said, err
+	}
+	_, said, err := nature(false, (*Node).Kill)
+	assert.NoError(t, err)
+	assert.Equal(t, "exit status 137, as SIGKILL leaves it", said)
+	m, _, err := nature(true, (*Node).Kill)
+	assert.EqualError(t, err, "the engine tells exit status 0, and SIGKILL leaves 137: the process ended in another way")
+	assert.Equal(t, []string{"terminate", "start"}, m.done)
+
+	_, said, err = nature(false, (*Node).PowerCut)
+	assert.NoError(t, err)
+	assert.Equal(t, "what was written right before it and not synced is gone", said)
+	m, _, err = nature(true, (*Node).PowerCut)
+	assert.EqualError(t, err, "what was written right before it and not synced is there afterwards: it took nothing")
+	assert.Equal(t, []string{"sync, cut power", "start"}, m.done)
+
+	h, m := newHooks(), &puppet{}
+	h.Sabotaged = true
+	f := NewNode(h.Hooks, "primary", m, m).Kill()
+	heal(t, f)
+	said, err = f.Nature()
+	assert.NoError(t, err)
+	assert.Empty(t, said, "nothing was done, which is for others to notice")
+	assert.Empty(t, m.done)
 }
