@@ -53,10 +53,12 @@ func (l *Link) Delay(dir Direction, d time.Duration) *Fault {
 	if d < time.Millisecond || d%time.Millisecond != 0 {
 		l.hooks.Fatal(fmt.Errorf("inject %s: a delay is a whole number of milliseconds, at least one", f))
 	}
+	asked, m := d, new(meter)
+	f.nature = func() (string, error) { return m.delayed(asked) }
 	if l.hooks.halved(f) {
 		d /= 2
 	}
-	return l.inject(f, dir, effect{kind: delays, delay: d})
+	return l.inject(f, dir, effect{kind: delays, delay: d, meter: m})
 }
 
 // Throttle limits the given direction to a rate in bytes per second, whole kilobytes (1000 bytes). Nothing is lost.
@@ -65,10 +67,12 @@ func (l *Link) Throttle(dir Direction, bytesPerSecond int) *Fault {
 	if bytesPerSecond < 1000 || bytesPerSecond%1000 != 0 {
 		l.hooks.Fatal(fmt.Errorf("inject %s: a rate is a whole number of kilobytes (1000 bytes) a second, at least one", f))
 	}
+	asked, m := bytesPerSecond, new(meter)
+	f.nature = func() (string, error) { return m.throttled(asked) }
 	if l.hooks.halved(f) {
 		bytesPerSecond *= 2
 	}
-	return l.inject(f, dir, effect{kind: throttles, rate: bytesPerSecond / 1000})
+	return l.inject(f, dir, effect{kind: throttles, rate: bytesPerSecond / 1000, meter: m})
 }
 
 // Drop makes the given direction a black hole: bytes are accepted and vanish, connections stay open, and new ones can be
@@ -119,6 +123,12 @@ func (l *Link) inject(f *Fault, dir Direction, e effect) *Fault {
 		}
 	}
 	return l.hooks.inject(f,
-		func() error { return l.proxy.add(effects) },
+		func() error {
+			err := l.proxy.add(effects)
+			if e.meter != nil {
+				e.meter.begin()
+			}
+			return err
+		},
 		func() error { return l.proxy.remove(effects) })
 }

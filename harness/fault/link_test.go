@@ -818,3 +818,55 @@ func TestFaultSaysWhatItIs(t *testing.T) {
 	assert.Equal(t, "sever on orders", l.Sever().String())
 	assert.Equal(t, "direction 8", Direction(8).String())
 }
+
+// What a link does to the bytes is measured, and not what it was told to do.
+func TestNatureOfLinksFaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		halved bool
+		does   func(*Link) *Fault
+		says   string
+		fails  string
+	}{
+		"delay":           {false, func(l *Link) *Fault { return l.Delay(Both, 60*time.Millisecond) }, "chunks of bytes were held, each for 6", ""},
+		"half a delay":    {true, func(l *Link) *Fault { return l.Delay(Both, 60*time.Millisecond) }, "", "one was held for 3"},
+		"throttle":        {false, func(l *Link) *Fault { return l.Throttle(ClientToServer, 20_000) }, "bytes went through in", ""},
+		"half a throttle": {true, func(l *Link) *Fault { return l.Throttle(ClientToServer, 20_000) }, "", "bytes went through in"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHooks()
+			h.Halved = c.halved
+			server, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			defer server.Close()
+			go func() {
+				for conn, err := server.Accept(); err == nil; conn, err = server.Accept() {
+					go io.Copy(conn, conn)
+				}
+			}()
+			l, err := NewLink(h.Hooks, "wire", "echo:7")
+			require.NoError(t, err)
+			defer l.Close()
+			require.NoError(t, l.Retarget(server.Addr().String()))
+			conn, err := net.Dial("tcp", l.Address())
+			require.NoError(t, err)
+			defer conn.Close()
+			f := c.does(l)
+			said, err := f.Nature()
+			require.NoError(t, err)
+			require.Empty(t, said, "nothing has passed")
+			bytes := make([]byte, 10_000)
+			_, err = conn.Write(bytes)
+			require.NoError(t, err)
+			_, err = io.ReadFull(conn, bytes)
+			require.NoError(t, err)
+			heal(t, f)
+			said, err = f.Nature()
+			if c.fails != "" {
+				require.ErrorContains(t, err, c.fails)
+				return
+			}
+			require.NoError(t, err)
+			require.Contains(t, said, c.says)
+		})
+	}
+}

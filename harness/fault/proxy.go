@@ -21,7 +21,8 @@ type effect struct {
 	kind  kind
 	way   Direction // one of the two
 	delay time.Duration
-	rate  int // in kilobytes a second, which is bytes a millisecond
+	rate  int    // in kilobytes a second, which is bytes a millisecond
+	meter *meter // of what it does, where the link is in this process; nil for what is not measured
 }
 
 type kind int

@@ -23,6 +23,7 @@ type setting struct {
 	delay       time.Duration
 	rate        int // in bytes a millisecond; 0 is no limit
 	drop, reset bool
+	meters      []*meter
 
 	past chan struct{} // closed when another setting holds
 }
@@ -32,6 +33,9 @@ func settingOf(effects []effect, way Direction) *setting {
 	for _, e := range effects {
 		if e.way != way {
 			continue
+		}
+		if e.meter != nil {
+			s.meters = append(s.meters, e.meter)
 		}
 		switch e.kind {
 		case delays:
@@ -131,6 +135,9 @@ func (s *stage) Pipe(stub *toxics.ToxicStub) {
 				in = nil
 			}
 		case out <- next:
+			for _, m := range now.meters {
+				m.pass(next.Timestamp, len(next.Data))
+			}
 			if rest == nil {
 				queue = queue[1:]
 			} else {
