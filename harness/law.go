@@ -110,6 +110,18 @@ func (l Law[T]) Accompanying() Law[T] {
 	return l
 }
 
+// LongerThan is the condition that since a moment more time has passed than the law allows, with the noise so far. A fault that is healed
+// no sooner has lasted longer than what the law predicts, so that the rival which lasts as long as the fault can be told apart.
+func (e *Env) LongerThan(law Law[time.Duration], since time.Duration) Condition {
+	return func() error {
+		most := time.Duration(law.high*float64(time.Second)) + e.noise.single(law.window, law.trips)
+		if passed := e.Now() - since; passed <= most {
+			return fmt.Errorf("%s of %s have passed", brief(passed), brief(most))
+		}
+		return nil
+	}
+}
+
 // plain is the figure as a number, times in seconds.
 func plain[T Figure](x T) float64 {
 	if d, ok := any(x).(time.Duration); ok {

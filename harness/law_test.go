@@ -312,3 +312,21 @@ func TestAWholeDelayPasses(t *testing.T) {
 		require.True(t, j.proves(), "%v %v", j.errors, j.Undecided)
 	})
 }
+
+func TestLongerThan(t *testing.T) {
+	const wait, longest = 40 * time.Millisecond, 5 * time.Millisecond
+	r := offline(t, func(e *Env) {
+		e.noise.add(evidence.Beat{At: 0.001, Longest: longest.Seconds()})
+		from := e.Now()
+		law := Between(0, wait).Trips(2).In(history.Until(time.Millisecond))
+		longer := e.LongerThan(law, from)
+		require.ErrorContains(t, longer(), "of 80 ms have passed")
+		e.Await("more has passed than the law allows", longer)
+		passed := e.Now() - from
+		require.Greater(t, passed, wait+2*handOvers*longest)
+		e.Duration("x", wait, law.AgainstMore("as long as it lasts", passed))
+		proven(e)
+	})
+	require.Empty(t, r.errors)
+	require.Empty(t, r.record(t).Undecided, "so that the two can be told apart")
+}
