@@ -2,58 +2,77 @@
 package election_test
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"assay/fixtures/etcdtest"
 	"assay/harness"
-	"assay/harness/check"
 	"assay/harness/fault"
 	"assay/harness/history"
 )
 
-// limit bounds every wait for something that takes a few election timeouts on a quiet machine.
-const limit = 30 * time.Second
-
-// writers are a writer for each member of a cluster, by the member's name.
-type writers map[string]history.Source
-
-// all are they together.
-func (w writers) all() history.Source {
-	return history.Named("writers", slices.Collect(maps.Values(w))...)
+// writer writes through one member of a cluster.
+type writer interface {
+	harness.Runs
+	history.Source
+	More(n int) harness.Condition
 }
 
-// but is all of them but one.
-func (w writers) but(who string) history.Source {
+// writers are one for each member, by the member's name.
+type writers map[string]writer
+
+func each[W writer](through map[string]W) writers {
+	w := writers{}
+	for member, writer := range through {
+		w[member] = writer
+	}
+	return w
+}
+
+// Run and Stop are those of a load.
+func (w writers) Run() {
+	for _, writer := range w {
+		writer.Run()
+	}
+}
+
+func (w writers) Stop() {
+	for _, writer := range w {
+		writer.Stop()
+	}
+}
+
+// but are all of them but one.
+func (w writers) but(member string) writers {
 	others := maps.Clone(w)
-	delete(others, who)
-	return history.Named("writers through the others", slices.Collect(maps.Values(others))...)
+	delete(others, member)
+	return others
 }
 
-// taken is the condition that each of the writers, but those through some members, has had n writes acknowledged that it began no
-// earlier than at a moment.
-func (w writers) taken(from time.Duration, n int, but ...string) harness.Condition {
+// History is that of all of them.
+func (w writers) History() history.History {
+	var all []history.Source
+	for _, writer := range w {
+		all = append(all, writer)
+	}
+	return history.Merge(all...)
+}
+
+// More is the condition that each of them has n more writes acknowledged.
+func (w writers) More(n int) harness.Condition {
+	var all []harness.Condition
+	for _, writer := range w {
+		all = append(all, writer.More(n))
+	}
 	return func() error {
-		for name, writer := range w {
-			taken := len(writer.History().Filter(func(op history.Operation) bool { return op.Start >= from && op.Outcome == history.OK }))
-			if !slices.Contains(but, name) && taken < n {
-				return fmt.Errorf("%d of %d writes through %s have been taken", taken, n, name)
+		for len(all) > 0 {
+			if err := all[0](); err != nil {
+				return err
 			}
+			all = all[1:]
 		}
 		return nil
 	}
-}
-
-// longestGap is the longest time without an acknowledgement in any of the windows, in which somebody leads: what the machine, as busy
-// as it is, makes of a round trip.
-func longestGap(load history.Source, led ...history.Window) time.Duration {
-	var longest time.Duration
-	for _, w := range led {
-		longest = max(longest, check.Outage(load, w).LongestGap)
-	}
-	return longest
 }
 
 // form is a way to cut a member off from all others.
@@ -86,21 +105,4 @@ func bridges(cluster *etcdtest.Cluster) harness.Action {
 		follower := draw.Int("rank", 1, 2)
 		return []harness.Injection{func() *fault.Fault { return cluster.Mesh.Bridge(cluster.LeaderFirst()[follower]) }}
 	})
-}
-
-// ledFor is how long the member was seen to lead in a window.
-func ledFor(reigns history.Source, who string, w history.Window) time.Duration {
-	var last time.Duration
-	for _, op := range reigns.History().Of(history.Lead).Within(w) {
-		if op.Client == who {
-			last = max(last, op.Start-w.From)
-		}
-	}
-	return last
-}
-
-// taken tells whether all of the n writes to the resource were taken.
-func taken(resource history.Source, n int) check.Result {
-	got := check.Outage(resource, history.Window{To: history.Open}).Total.OK
-	return check.That("all writes of leaders are taken", got == n, "%d of %d", got, n)
 }

@@ -17,31 +17,35 @@ import (
 // then and stays there, synced or not; what it had in memory only goes with the process. (A power cut takes the kernel too: claim 12.5.)
 func TestBrokerRestart(t *testing.T) {
 	t.Parallel()
-	env := harness.New(t, harness.Claim{ID: "12.4", Says: "the broker keeps the messages that it has acknowledged through its own death and restart"})
-	batch := env.KnobInt("batch", 200)
+	harness.Prove(t, harness.Claim{
+		ID: "12.4", Says: "the broker keeps the messages that it has acknowledged through its own death and restart",
+	}, func(env *harness.Env) {
+		batch := env.KnobInt("batch", 200)
 
-	nats := natstest.Start(env)
-	inFiles, inMemory := nats.Stream("filed"), nats.Stream("remembered", natstest.InMemory())
-	filed, remembered := inFiles.Producer(), inMemory.Producer()
+		nats := natstest.Start(env, "nats")
+		files, memory := env.Subject("stream in files"), env.Control("stream in memory", "messages are not written down")
+		inFiles, inMemory := nats.Stream("filed"), nats.Stream("remembered", natstest.InMemory())
+		filed, remembered := inFiles.ProducerOf(files), inMemory.ProducerOf(memory)
 
-	env.Step("steady state: what is acknowledged is stored")
-	filed.Publish(batch)
-	remembered.Publish(batch)
-	env.Calm(check.Delivery(filed, inFiles.Stored()).ExactlyOnce(), check.Delivery(remembered, inMemory.Stored()).ExactlyOnce())
+		env.Step("steady state: what is acknowledged is stored")
+		filed.Publish(batch)
+		remembered.Publish(batch)
+		env.Calm(check.Delivery(filed, inFiles.Stored()).ExactlyOnce(),
+			check.Delivery(remembered, inMemory.Stored()).ExactlyOnce())
 
-	env.Step("fault: the broker is killed, right after the next messages were acknowledged")
-	filed.Publish(batch)
-	remembered.Publish(batch)
-	killed := nats.Kill()
+		env.Step("fault: the broker is killed, right after the next messages were acknowledged")
+		filed.Publish(batch)
+		remembered.Publish(batch)
+		killed := nats.Kill()
 
-	env.Step("heal")
-	env.Heal(killed)
-	env.Await("it is back", nats.Serves)
-	kept, gone := check.Delivery(filed, inFiles.Stored()), check.Delivery(remembered, inMemory.Stored())
+		env.Step("heal")
+		env.Heal(killed)
+		env.Await("it is back", nats.Serves)
+		kept, gone := check.Delivery(filed, inFiles.Stored()), check.Delivery(remembered, inMemory.Stored())
 
-	env.Step("verdict")
-	env.Measure("acknowledged messages lost from files", harness.Count(kept.Lost), harness.Exactly(harness.Count(0)))
-	env.Measure("acknowledged messages lost from memory", harness.Count(gone.Lost), harness.Exactly(harness.Count(2*batch)))
-	env.Holds("no acknowledged message is lost", kept.NothingLost())
-	env.Breaks("no acknowledged message is lost", "a stream in memory", gone.NothingLost())
+		env.Step("verdict")
+		files.Count("acknowledged messages lost", kept.Lost, harness.Exactly(0).Against("not written down", 2*batch))
+		memory.Count("acknowledged messages lost", gone.Lost, harness.Exactly(2*batch).Against("written down", 0))
+		env.Contrast("no acknowledged message is lost", kept.NothingLost(), gone.NothingLost())
+	})
 }
