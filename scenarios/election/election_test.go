@@ -3,7 +3,6 @@ package election_test
 
 import (
 	"maps"
-	"slices"
 
 	"assay/fixtures/etcdtest"
 	"assay/harness"

@@ -23,7 +23,7 @@ func TestBrokerRestart(t *testing.T) {
 		batch := env.KnobInt("batch", 200)
 
 		nats := natstest.Start(env, "nats")
-		files, memory := env.Subject("stream in files"), env.Control("stream in memory", "messages are not written down")
+		files, memory := env.Subject("stream in files"), env.Control("stream in memory", "nothing is written down")
 		inFiles, inMemory := nats.Stream("filed"), nats.Stream("remembered", natstest.InMemory())
 		filed, remembered := inFiles.ProducerOf(files), inMemory.ProducerOf(memory)
 
