@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -108,6 +109,21 @@ func (l Law[T]) Sampled(trips int) Law[T] {
 func (l Law[T]) Accompanying() Law[T] {
 	l.accompanying = true
 	return l
+}
+
+// LongerThan is the condition that since a moment more time has passed than the law allows, with the noise of its window. A fault that is healed
+// no sooner has lasted longer than what the law predicts, so that the rival which lasts as long as the fault can be told apart.
+func (e *Env) LongerThan(law Law[time.Duration], since time.Duration) Condition {
+	return func() error {
+		if beats := e.noise.all(); law.window.To != history.Open && (len(beats) == 0 || beats[len(beats)-1].At <= law.window.To.Seconds()) {
+			return errors.New("the noise is not known yet")
+		}
+		most := time.Duration(law.high*float64(time.Second)) + e.noise.single(law.window, law.trips)
+		if passed := e.Now() - since; passed <= most {
+			return fmt.Errorf("%s of %s have passed", brief(passed), brief(most))
+		}
+		return nil
+	}
 }
 
 // plain is the figure as a number, times in seconds.

@@ -312,3 +312,22 @@ func TestAWholeDelayPasses(t *testing.T) {
 		require.True(t, j.proves(), "%v %v", j.errors, j.Undecided)
 	})
 }
+
+func TestLongerThan(t *testing.T) {
+	const wait, longest = 40 * time.Millisecond, 5 * time.Millisecond
+	in := history.Until(time.Millisecond)
+	law := Between(0, wait).Trips(2).In(in)
+	j := judge([]evidence.Beat{{At: 0.0005, Longest: longest.Seconds()}}, func(e *Env) {
+		from := e.Now()
+		longer := e.LongerThan(law, from)
+		require.ErrorContains(t, longer(), "not known yet", "what comes after the window tells of its end")
+		e.noise.add(evidence.Beat{At: 0.002})
+		e.noise.add(evidence.Beat{At: 0.003, Longest: 1})
+		require.ErrorContains(t, longer(), "of 80 ms have passed")
+		e.Await("more has passed than the law allows", longer)
+		passed := e.Now() - from
+		require.Greater(t, passed, wait+2*handOvers*longest)
+		e.Duration("x", wait, law.AgainstMore("as long as it lasts", passed))
+	})
+	require.True(t, j.proves(), "the two can be told apart: %v %v", j.errors, j.Undecided)
+}

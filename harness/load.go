@@ -27,6 +27,8 @@ type Load struct {
 	parts   []*Load // of several together; none of one
 
 	turn     chan struct{} // holds one token while the load may begin a round
+	left     int           // rounds to begin before it rests; below 1 for one that runs until it is stopped. For who has the token.
+	sent     chan struct{} // closed when none is left
 	running  bool
 	underway sync.WaitGroup // rounds of an open load
 }
@@ -61,12 +63,16 @@ func (e *Env) load(pace time.Duration, most int, clients []*history.Client, begi
 				return nil
 			case <-l.turn:
 			}
-			if most > 0 && begun == most {
+			if most > 0 && begun >= most && l.left < 1 {
 				l.turn <- struct{}{}
 				return fmt.Errorf("%d rounds have begun, and it was not stopped", most)
 			}
 			begin(ctx, l)
-			l.turn <- struct{}{}
+			if l.left--; l.left == 0 {
+				close(l.sent)
+			} else {
+				l.turn <- struct{}{}
+			}
 			select {
 			case <-ctx.Done():
 				return nil
@@ -114,12 +120,38 @@ func (l *Load) Run() {
 		part.Run()
 	}
 	if l.parts == nil && !l.running {
-		l.running = true
+		l.running, l.left = true, 0
 		l.turn <- struct{}{}
 	}
 }
 
-// Stop lets no further round begin, and returns when those that have begun have ended.
+// Send lets n rounds begin, each of several together, and returns when the last of them is on its way: of an open load when it has
+// begun, of a closed one when it has ended. It is for a load that rests.
+func (l *Load) Send(n int) { l.send(n)() }
+
+// send lets n rounds begin, and gives what waits for the last.
+func (l *Load) send(n int) (wait func()) {
+	if l.parts != nil {
+		var all []func()
+		for _, part := range l.parts {
+			all = append(all, part.send(n))
+		}
+		return func() {
+			for _, wait := range all {
+				wait()
+			}
+		}
+	}
+	l.env.t.Helper()
+	if l.running || n < 1 {
+		l.env.fatal(evidence.Broken, "send %d rounds of a load: it takes one round at least, and a load that rests", n)
+	}
+	l.left, l.sent = n, make(chan struct{})
+	l.turn <- struct{}{}
+	return func() { <-l.sent }
+}
+
+// Stop lets no further round begin, and returns when those that have begun have ended, sent ones included.
 func (l *Load) Stop() {
 	for _, part := range l.parts {
 		part.Stop()
@@ -127,8 +159,8 @@ func (l *Load) Stop() {
 	if l.parts == nil && l.running {
 		l.running = false
 		<-l.turn
-		l.underway.Wait()
 	}
+	l.underway.Wait()
 }
 
 // More is the condition that n more operations, begun from now on, were acknowledged.

@@ -243,3 +243,42 @@ func TestResultHolds(t *testing.T) {
 	result = check.That("x", true, "both are")
 	assert.NoError(t, holds())
 }
+
+func TestSend(t *testing.T) {
+	r := offline(t, func(e *Env) {
+		closed, open := &rounds{}, &rounds{gate: make(chan struct{})}
+		one, other := e.Load(time.Millisecond, closed.round), e.OpenLoad(time.Millisecond, open.round)
+		one.Send(3)
+		assert.EqualValues(t, 3, closed.ended.Load(), "of a closed load it returns when the last has ended")
+		other.Send(4)
+		assert.Zero(t, open.ended.Load(), "of an open one it does not wait for the answers")
+		close(open.gate)
+		Together("both", one, other).Send(2)
+		assert.EqualValues(t, 5, closed.ended.Load(), "each sends as many")
+		one.Run()
+		e.Await("one that has sent can run", closed.more())
+		e.Stop(one, other)
+		assert.EqualValues(t, 6, open.ended.Load(), "Stop waits for rounds that were sent, too")
+		proven(e)
+	})
+	require.Empty(t, r.errors)
+}
+
+// The bound of an open load is for one that nobody stops: what is sent is bounded by its number.
+func TestSendIsNoRun(t *testing.T) {
+	work := &rounds{}
+	r := offline(t, func(e *Env) {
+		w := e.load(time.Millisecond, 3, nil, func(ctx context.Context, l *Load) { l.underway.Go(func() { work.round(ctx) }) })
+		w.Send(5)
+		w.Stop()
+		proven(e)
+	})
+	require.Empty(t, r.errors)
+	require.EqualValues(t, 5, work.ended.Load())
+
+	offline(t, func(e *Env) {
+		w := e.Load(time.Millisecond, work.round)
+		w.Run()
+		w.Send(1)
+	}).failedWith(t, evidence.Broken, "a load that rests")
+}

@@ -599,21 +599,29 @@ func (n *Node) remove(ctx context.Context) error {
 // RespondsHTTP is a Ready for servers that speak HTTP: a GET of the path is answered with a status below 400.
 func RespondsHTTP(path string) func(ctx context.Context, address string) error {
 	return func(ctx context.Context, address string) error {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
-		if err != nil {
-			return err
-		}
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-			return err
-		}
-		if resp.StatusCode >= 400 {
-			return fmt.Errorf("GET %s: %s", path, resp.Status)
-		}
-		return nil
+		_, err := GetHTTP(ctx, address, path)
+		return err
 	}
+}
+
+// GetHTTP is one GET of the path for what a fixture itself asks a server that speaks HTTP: the body of an answer with a status below
+// 400. It records nothing, so it is not for what clients do.
+func GetHTTP(ctx context.Context, address, path string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode >= 400 {
+		return nil, fmt.Errorf("GET %s: %s", path, resp.Status)
+	}
+	return body, nil
 }

@@ -12,22 +12,21 @@ import (
 
 // Claim 9.5: leader election keeps a replicated stream going.
 //
-//	load ────► stream with three replicas ───────────────────────────────────┐
-//	load ────► stream with one (the control: nobody is there to take over) ──┴─ led by the same of three NATS servers
+//	load ────► stream with three replicas ──┐
+//	load ────► stream with one (the control) ┴─ both led by the same of three NATS servers
 //
 // That server is killed by SIGKILL: one fault, and two streams that lose their leader by it. Of the one there are two
 // more replicas, which elect another leader; the other has nobody until its server is started again, though it loses
-// nothing either. How long an election takes is no setting: see natstest's ElectionTime.
+// nothing either. How long the election takes is not for a setting to say (natstest, ElectionTime).
 func TestReplicatedStream(t *testing.T) {
 	t.Parallel()
 	harness.Prove(t, harness.Claim{
-		ID: "9.5",
-		Says: "leader election keeps a replicated stream going: when its leader is killed another takes messages, and no " +
-			"acknowledged one is lost",
+		ID:   "9.5",
+		Says: "leader election keeps a replicated stream going when its leader is killed: nothing acknowledged is lost",
 	}, func(env *harness.Env) {
 		patience := env.Knob("patience", time.Second)
-		three, one := env.Subject("three replicas"), env.Control("one replica", "nobody is there to take over")
 
+		three, one := env.Subject("three replicas"), env.Control("one replica", "there is nobody else to be elected")
 		cluster := natstest.StartCluster(env, "nats", 3)
 		replicated, single := cluster.Stream("replicated", natstest.Replicas(3)), cluster.Stream("single")
 		cluster.Hand(replicated, cluster.Leader(single).Member)
@@ -35,35 +34,36 @@ func TestReplicatedStream(t *testing.T) {
 
 		env.Step("steady state: both streams take messages and have them")
 		env.Run(load, control)
-		env.Await("all is well, and both take messages", cluster.Healthy, replicated.Whole, load.More(50), control.More(50))
+		well := []harness.Condition{cluster.Healthy, replicated.Whole}
+		env.Await("all is well, and both take messages", append(well, load.More(50), control.More(50))...)
 		calm := history.Until(env.Now())
 		env.Calm(check.Outage(load, calm).NoGapOf(natstest.ElectionLeast),
 			check.Outage(control, calm).NoGapOf(natstest.ElectionLeast),
-			check.Delivery(load.History(), replicated.Stored()).NothingLost(), check.Delivery(control.History(),
-				single.Stored()).NothingLost())
+			check.Delivery(load.History(), replicated.Stored()).NothingLost(),
+			check.Delivery(control.History(), single.Stored()).NothingLost())
 
 		env.Step("fault: the server that leads both is killed while messages keep coming")
 		old := cluster.Leader(replicated)
 		killed := old.Kill()
 		env.Await("the replicated stream takes messages again", load.More(50))
-		again := history.Between(killed.Window().From, env.Now())
-		terms := cluster.Leader(replicated).Term - old.Term
+		without := history.Between(killed.Window().From, env.Now())
+		rounds := cluster.Leader(replicated).Term - old.Term
 
 		env.Step("heal")
 		env.Heal(killed)
-		env.Await("all is well again, and both take messages", cluster.Healthy, replicated.Whole, load.More(50),
-			control.More(50))
+		env.Await("all is well again, and both take messages", append(well, load.More(50), control.More(50))...)
 		env.Stop(load, control)
 
 		env.Step("verdict")
-		outage, kept := check.Outage(load, again), check.Delivery(load, replicated.Stored())
-		three.Duration("time without a leader (RTO)", outage.LongestGap, natstest.ElectionTime(terms).In(again))
-		three.Count("terms of election", terms, harness.AtLeast(1).Against("nobody is elected", 0))
+		outage, kept := check.Outage(load, without), check.Delivery(load, replicated.Stored())
+		predicted := natstest.ElectionTime(rounds).In(without)
+		three.Duration("time without a leader (RTO)", outage.LongestGap, predicted)
+		three.Count("rounds of election", rounds, harness.AtLeast(1).Against("the old leader leads", 0))
 		three.Count("acknowledged messages lost", kept.Lost, harness.Exactly(0).Accompanying())
 		three.Count("messages of unknown outcome that are there", kept.Recovered,
 			harness.AtMost(outage.Total.Unknown).Accompanying())
-		env.Contrast("messages are taken while the server is dead",
-			check.Outage(load, killed.InForce()).Resumes(), check.Outage(control, killed.InForce()).Resumes())
+		env.Contrast("messages are taken while the server is dead", check.Outage(load, killed.InForce()).Resumes(),
+			check.Outage(control, killed.InForce()).Resumes())
 		env.Holds("no acknowledged message is lost", kept.NothingLost())
 		env.Holds("nor does the control lose one", check.Delivery(control, single.Stored()).NothingLost())
 	})
