@@ -111,14 +111,15 @@ func (l Law[T]) Accompanying() Law[T] {
 	return l
 }
 
-// LongerThan is the condition that since a moment more time has passed than the law allows, with the noise of its window. A fault that is healed
-// no sooner has lasted longer than what the law predicts, so that the rival which lasts as long as the fault can be told apart.
+// LongerThan is the condition that since a moment more time has passed than the law allows, with the noise of its window. A fault that
+// is healed no sooner has lasted longer than what the law predicts, so that the rival which lasts as long as the fault can be told
+// apart, also if noise lets it be seen to be less.
 func (e *Env) LongerThan(law Law[time.Duration], since time.Duration) Condition {
 	return func() error {
 		if beats := e.noise.all(); law.window.To != history.Open && (len(beats) == 0 || beats[len(beats)-1].At <= law.window.To.Seconds()) {
 			return errors.New("the noise is not known yet")
 		}
-		most := time.Duration(law.high*float64(time.Second)) + e.noise.single(law.window, law.trips)
+		most := time.Duration(law.high*float64(time.Second)) + e.noise.single(law.window, law.trips) + e.noise.single(law.window, law.sampled)
 		if passed := e.Now() - since; passed <= most {
 			return fmt.Errorf("%s of %s have passed", brief(passed), brief(most))
 		}
@@ -144,6 +145,13 @@ func (e *Env) Duration(what string, got time.Duration, law Law[time.Duration]) {
 func (e *Env) Median(what string, got time.Duration, law Law[time.Duration]) {
 	e.t.Helper()
 	e.duration("", what, got, law, e.noise.median)
+}
+
+// Fastest measures the shortest time of many operations, and requires it to be as predicted. Noise moves it least: it is for what a
+// fault makes every operation take.
+func (e *Env) Fastest(what string, got time.Duration, law Law[time.Duration]) {
+	e.t.Helper()
+	e.duration("", what, got, law, e.noise.fastest)
 }
 
 // Count measures a number of things, and requires it to be as predicted.

@@ -316,7 +316,7 @@ func TestAWholeDelayPasses(t *testing.T) {
 func TestLongerThan(t *testing.T) {
 	const wait, longest = 40 * time.Millisecond, 5 * time.Millisecond
 	in := history.Until(time.Millisecond)
-	law := Between(0, wait).Trips(2).In(in)
+	law := Between(0, wait).Trips(2).Sampled(1).In(in)
 	j := judge([]evidence.Beat{{At: 0.0005, Longest: longest.Seconds()}}, func(e *Env) {
 		from := e.Now()
 		longer := e.LongerThan(law, from)
