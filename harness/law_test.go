@@ -171,8 +171,11 @@ func TestNoiseWidens(t *testing.T) {
 		measure func(*Env)
 		want    string // bounds of the prediction, and of its rival
 	}{
-		"the end only":              {func(e *Env) { e.Duration("x", 230*ms, Between(200*ms, 220*ms).Against("none", 0).In(in)) }, "0.2 0.26; 0 0.04"},
-		"both when it is sampled":   {func(e *Env) { e.Duration("x", 170*ms, Between(200*ms, 220*ms).Against("none", 0).In(in).Sampled(1)) }, "0.16 0.26; 0 0.04"},
+		"the end only":            {func(e *Env) { e.Duration("x", 230*ms, Between(200*ms, 220*ms).Against("none", 0).In(in)) }, "0.2 0.26; 0 0.04"},
+		"both when it is sampled": {func(e *Env) { e.Duration("x", 170*ms, Between(200*ms, 220*ms).Against("none", 0).In(in).Sampled(1)) }, "0.16 0.26; 0 0.04"},
+		"what the looks have not seen": {func(e *Env) {
+			e.Duration("x", 150*ms, Between(200*ms, 201*ms).Against("half", 101*ms).In(in).Trips(0).Unseen(60*ms))
+		}, "0.14 0.201; 0.041 0.101"},
 		"not below zero":            {func(e *Env) { e.Duration("x", 0, Between(20*ms, 40*ms).Against("long", time.Second).In(in).Sampled(1)) }, "0 0.08; 0.96 1.04"},
 		"for each round trip":       {func(e *Env) { e.Duration("x", 300*ms, Between(200*ms, 220*ms).Against("none", 0).In(in).Trips(3)) }, "0.2 0.34; 0 0.12"},
 		"a median by what is usual": {func(e *Env) { e.Median("x", 230*ms, Between(200*ms, 220*ms).Against("none", 0).In(in)) }, "0.2 0.26; 0 0.04"},

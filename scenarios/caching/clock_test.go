@@ -59,10 +59,10 @@ func TestTimeToLiveCountsOnTheClock(t *testing.T) {
 		bound, back, forward := ttl+redistest.Tick, skewed.Window(), history.Since(skewed.Window().To)
 		held, broke := honest.Staleness(history.Always), control.Staleness(history.Always)
 		env.Witness(skewed, control.Staleness(back).SomeOlderThan(bound))
-		steady.Duration("oldest read", held.Oldest(),
-			redistest.Oldest(ttl).Against("its clock steps, too", ttl+step).In(back))
-		steps.Duration("oldest read", control.Staleness(back).Oldest(), redistest.Oldest(ttl+step).In(back).
-			Against("no step", bound).Against("half of it", bound+step/2))
+		steady.Duration("oldest read", honest.Staleness(back).Oldest(),
+			honest.Age(ttl, back).Against("its clock steps, too", bound+step))
+		steps.Duration("oldest read", control.Staleness(back).Oldest(),
+			control.Age(ttl+step, back).Against("no step", bound).Against("half of it", bound+step/2))
 		env.Contrast("no read is staler than the time to live", held.NoneOlderThan(bound), broke.NoneOlderThan(bound))
 		env.Holds("a step forward makes none staler", control.Staleness(forward).NoneOlderThan(bound))
 	})

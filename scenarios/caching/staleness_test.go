@@ -64,10 +64,10 @@ func TestCacheStaleness(t *testing.T) {
 		env.Step("verdict")
 		cut, all, bound := severed.Window(), history.Always, ttl+redistest.Tick
 		stale, fresh := bounded.Staleness(all), told.Staleness(all)
-		oldest, lasted := redistest.Oldest(ttl), redistest.Lasted(cut)
+		oldest := control.Staleness(cut).Oldest()
 		bounds.Duration("oldest read", bounded.Staleness(cut).Oldest(),
-			oldest.Against("as old as the cut", cut.Length()).In(cut))
-		stays.Duration("oldest read", control.Staleness(cut).Oldest(), lasted.Against("a time to live", ttl).In(cut))
+			bounded.Age(ttl, cut).Against("no time to live", oldest).Against("half of it", ttl/2+redistest.Tick))
+		stays.Duration("oldest read", oldest, harness.AtLeast(2*ttl).Trips(0).Against("a time to live", bound))
 		env.Holds("stale reads happen", bounded.Staleness(cut).SomeStale())
 		env.Contrast("no read is staler than the time to live", stale.NoneOlderThan(bound),
 			control.Staleness(all).NoneOlderThan(bound))

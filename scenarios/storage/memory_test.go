@@ -25,7 +25,7 @@ func TestMemoryAnswersFasterThanDisk(t *testing.T) {
 	harness.Prove(t, harness.Claim{
 		ID: "2.2", Says: "memory answers faster than disk, and the gap is the design space",
 	}, func(env *harness.Env) {
-		access, reads := env.Knob("access", 100*time.Millisecond), env.KnobInt("reads", 20)
+		access, reads := env.Knob("access", 200*time.Millisecond), env.KnobInt("reads", 10)
 		stored, kept := env.Control("disk", "the page comes from the disk"), env.Subject("buffers")
 
 		redis, postgres := redistest.Start(env, "redis"), pgtest.Start(env, "postgres", pgtest.OnDisk(), pgtest.SmallCache())
