@@ -34,14 +34,15 @@ const (
 	withoutKey key = false
 )
 
-// newCustomer returns a customer who orders over the link: what happens to it, the customer's operations are to show. An
-// attempt that was not answered is given up when patience is over.
-func newCustomer(env *harness.Env, name string, key key, shop *harness.Node, link *harness.Link, patience time.Duration) *customer {
+// newCustomer returns a customer on a side, who orders over the link: what happens to it, the customer's operations are to show.
+// An attempt that was not answered is given up when patience is over.
+func newCustomer(env *harness.Env, side *harness.Side, key key, shop *harness.Node, link *harness.Link, patience time.Duration) *customer {
+	shop.Ready()
 	return &customer{
-		Client: env.Client(name, link), env: env, shop: shop, link: link, key: key,
+		Client: side.Client("", link), env: env, shop: shop, link: link, key: key,
 		// Each attempt has a connection of its own, so that none meets what a fault has left of another's.
 		browser: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: -1}},
-		charged: env.Client("ledger of "+name, shop.Direct()),
+		charged: side.Client("ledger", shop.Direct()),
 	}
 }
 
