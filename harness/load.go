@@ -105,13 +105,23 @@ func (l *Load) Name() string { return l.name }
 // History gives the operations of the load's clients so far.
 func (l *Load) History() history.History {
 	var all []history.Source
-	for _, part := range l.parts {
-		all = append(all, part)
-	}
-	for _, c := range l.clients {
+	for _, c := range l.all() {
 		all = append(all, c)
 	}
 	return history.Merge(all...)
+}
+
+// all are the load's clients, each once: several loads may share one.
+func (l *Load) all() []*history.Client {
+	all := slices.Clone(l.clients)
+	for _, part := range l.parts {
+		for _, c := range part.all() {
+			if !slices.Contains(all, c) {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
 }
 
 // Run lets rounds begin.

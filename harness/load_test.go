@@ -282,3 +282,23 @@ func TestSendIsNoRun(t *testing.T) {
 		w.Send(1)
 	}).failedWith(t, evidence.Broken, "a load that rests")
 }
+
+// A load is the history of its clients, each once, though several loads share one.
+func TestALoadIsAHistory(t *testing.T) {
+	offline(t, func(e *Env) {
+		c, other := e.Client("shared"), e.Client("other")
+		write := func(c *history.Client) func(context.Context) {
+			return func(context.Context) { c.Begin(history.Write, "x", 1).End(history.OK, nil) }
+		}
+		both := Together("both", e.Load(time.Millisecond, write(c), c), e.Load(time.Millisecond, write(c), c), e.Load(time.Millisecond, write(other), other))
+		both.Send(3)
+		both.Stop()
+		assert.Equal(t, "both", both.Name())
+		assert.Len(t, both.History(), 9)
+		assert.Len(t, c.History(), 6)
+		members := Loads{"a": both, "b": e.Load(time.Millisecond, write(other), other)}
+		assert.Equal(t, "all but a", members.But("a").Name())
+		assert.Len(t, members.But("a").History(), 3)
+		assert.Len(t, members.All().History(), 9)
+	})
+}

@@ -32,7 +32,7 @@ func TestRoundRobin(t *testing.T) {
 		turns, draws := env.Subject("in turn"), env.Control("drawn", "the memory of whose turn it is")
 		inTurn := balancer.Clients(turns, haproxytest.RoundRobin)
 		drawn := balancer.Clients(draws, haproxytest.Random)
-		load := harness.Together(inTurn.Load, drawn.Load)
+		load := harness.Together("both", inTurn.Load, drawn.Load)
 
 		env.Step("steady state: every request is answered")
 		load.Send(requests)
