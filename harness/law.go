@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -77,13 +78,13 @@ func (l Law[T]) Against(what string, x T) Law[T] {
 
 // AgainstRange is Against for a rival that would have been anything from low to high.
 func (l Law[T]) AgainstRange(what string, low, high T) Law[T] {
-	l.rivals = append(l.rivals[:len(l.rivals):len(l.rivals)], rival{what, plain(low), plain(high)})
+	l.rivals = append(slices.Clip(l.rivals), rival{what, plain(low), plain(high)})
 	return l
 }
 
 // AgainstMore is Against for a rival that would have been low or more.
 func (l Law[T]) AgainstMore(what string, low T) Law[T] {
-	l.rivals = append(l.rivals[:len(l.rivals):len(l.rivals)], rival{what, plain(low), math.Inf(1)})
+	l.rivals = append(slices.Clip(l.rivals), rival{what, plain(low), math.Inf(1)})
 	return l
 }
 

@@ -115,7 +115,7 @@ func TestContrastsThatMakeNoSense(t *testing.T) {
 		"against nothing": {evidence.Broken, []string{`contrast "no order is lost": against what? name the control that breaks it`},
 			func(e *Env, s stage) { e.Contrast("no order is lost", s.nothingLost(s.consumer)) }},
 		"a control that lacks nothing": {evidence.Broken, []string{`contrast "no order is lost": what does its control (lost 1 of 3`, "make its clients on a side (Env.Control), or say it (Without)"},
-			func(e *Env, s stage) { e.Contrast("no order is lost", good, bad) }},
+			func(e *Env, _ stage) { e.Contrast("no order is lost", good, bad) }},
 		"a control of both sides": {evidence.Broken, []string{"what does its control ("},
 			func(e *Env, s stage) {
 				e.Contrast("no order is lost", s.nothingLost(s.consumer), s.nothingLost(s.consumer, s.subscriber))
