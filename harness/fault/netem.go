@@ -11,6 +11,9 @@ import (
 func (p *Packets) Delay(d time.Duration) *Fault {
 	f := p.fault("delay", fmt.Sprintf("%v server to client", d))
 	f.Delay = d
+	if p.stack.hooks.halved(f) {
+		d /= 2
+	}
 	return p.queue(f, "delay of single packets", d, fmt.Sprintf("delay %dus", d.Microseconds()))
 }
 
@@ -20,6 +23,9 @@ func (p *Packets) Delay(d time.Duration) *Fault {
 func (p *Packets) Reorder(probability float64, d time.Duration) *Fault {
 	f := p.fault("reorder", fmt.Sprintf("%s of packets ahead by %v, server to client", percent(probability), d))
 	p.likely(f, probability)
+	if p.stack.hooks.halved(f) {
+		probability /= 2
+	}
 	return p.queue(f, "reordering of packets", d, fmt.Sprintf("delay %dus reorder %s%%", d.Microseconds(), decimal(probability*100)))
 }
 
@@ -27,6 +33,9 @@ func (p *Packets) Reorder(probability float64, d time.Duration) *Fault {
 func (p *Packets) Duplicate(probability float64) *Fault {
 	f := p.fault("duplicate", fmt.Sprintf("%s of packets server to client", percent(probability)))
 	p.likely(f, probability)
+	if p.stack.hooks.halved(f) {
+		probability /= 2
+	}
 	return p.queue(f, "duplication of packets", time.Microsecond, fmt.Sprintf("duplicate %s%%", decimal(probability*100)))
 }
 
