@@ -68,7 +68,7 @@ func TestFencing(t *testing.T) {
 		fence.Count("writes of the old leader taken", len(held.Stale), harness.Exactly(0).AgainstMore("no fence", 1))
 		// The pause may have come when a write had been made to the one and not yet to the other.
 		none.Count("writes of the old leader taken", len(broke.Stale),
-			harness.Between(held.Refused, held.Refused+1).Against("a fence", 0))
+			harness.Between(held.Tried, held.Tried+1).Against("a fence", 0))
 		env.Contrast("an old leader's acts do not count", held.NothingStale(), broke.NothingStale())
 	})
 }
