@@ -55,7 +55,7 @@ func TestConnectionBeforeData(t *testing.T) {
 		held, broke := check.Delivery(tcp, tcp.Received), check.Delivery(udp, udp.Received)
 		connected.Count("requests for a connection lost", requests, harness.Exactly(flows).Against("no loss", 0))
 		connected.Count("segments sent again meanwhile", again, harness.AtLeast(flows).Against("nobody asks again", 0))
-		connected.Duration("shortest time to connect when the first packet is lost", tcp.Connected(late...),
+		connected.Median("time to connect when the first packet is lost", tcp.Connected(late...),
 			nettest.AskedAgain(tcp.Connected(calm...)).In(first.Window()))
 		connected.Count("blocks lost", held.Lost, harness.Exactly(0).Against("nobody asks again", flows))
 		unconnected.Count("blocks lost", broke.Lost, harness.Exactly(flows).Against("asked for again", 0))
