@@ -44,7 +44,8 @@ func (p *parts) take(one, other bool) (down []*fault.Fault) {
 	return down
 }
 
-// series and parallel are the availabilities of both and of either by the formulas, given what each part has answered by itself.
+// series and parallel are the availabilities of both and of either by the formulas, given what each part has answered
+// by itself.
 func (p *parts) series(in history.Window) float64 {
 	return apptest.Series(p.first.Answered(in).Share(), p.second.Answered(in).Share())
 }
