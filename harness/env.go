@@ -89,6 +89,7 @@ type Env struct {
 	record   *evidence.Record
 	proofs   proofs
 	noise    noise
+	builds   engine.Builds // of images, for which the scenario waits
 
 	drawings []picture // of what was judged, which are drawn when all is over
 
@@ -202,7 +203,7 @@ func open(t TB, claim Claim) *Env {
 	t.Helper()
 	e := &Env{t: t, claim: claim, recorder: history.New(), patience: patience}
 	e.proofs.witnesses, e.proofs.unseen = map[*fault.Fault][]string{}, map[*fault.Fault][]string{}
-	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.ctx, e.cancel = context.WithCancel(e.builds.With(context.Background()))
 	e.watching, e.unwatch = context.WithCancel(context.Background())
 	section, link := claims.Section(claim.ID)
 	from := caller(t.Name())

@@ -60,7 +60,7 @@ func (e *Env) conclusion(path string) {
 	for i, repeat := range r.Repeats {
 		e.say("  attempt %d was undecided: %s: %s", i+1, repeat.Undecided[0].What, repeat.Undecided[0].Message)
 	}
-	e.say("verdict: claim %s %s (%.1f s, %d operations, knobs %s)", r.Claim.ID, concluded(r), r.Duration, r.Operations.Recorded, orNone(knobs))
+	e.say("verdict: claim %s %s (%.1f s, %d operations, knobs %s)", r.Claim.ID, concluded(r), r.Took(), r.Operations.Recorded, orNone(knobs))
 	e.say("  run it again: %s", r.Rerun)
 	if s := r.Schedule; s != nil && s.File != "" {
 		e.say("  follow its schedule: %s", s.Replay)

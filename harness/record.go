@@ -52,7 +52,7 @@ func (e *Env) finish() (again bool) {
 	e.teardown()
 	undecided = undecided && !e.t.Failed()
 	e.tellNodes()
-	e.record.Duration = ended.Seconds()
+	e.record.Duration, e.record.Building = ended.Seconds(), e.builds.Total().Seconds()
 	if undecided && len(e.record.Repeats) < attempts-1 {
 		e.say("the machine was too busy to decide; the scenario is run again, as attempt %d of %d", len(e.record.Repeats)+2, attempts)
 		return true

@@ -91,6 +91,8 @@ func open(ctx context.Context, getenv func(string) string) (*Engine, error) {
 
 // Image makes sure that the image is there, building it on first use.
 func (e *Engine) Image(ctx context.Context, src image.Source) (image.Built, error) {
+	builds, _ := ctx.Value(buildsKey{}).(*Builds)
+	defer builds.begin()()
 	return image.Ensure(ctx, e.cli, src)
 }
 

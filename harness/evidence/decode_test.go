@@ -112,3 +112,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) { readsByTheBook(t, filepath.Join(t.TempDir(), "1.1.json"), text) })
 }
+
+func TestTookLeavesOutTheBuilding(t *testing.T) {
+	assert.Equal(t, 2.5, (&evidence.Record{Duration: 62.5, Building: 60}).Took())
+}

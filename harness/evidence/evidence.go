@@ -58,11 +58,12 @@ type Record struct {
 	Repeats  []Repeat  `json:"repeats,omitempty"`
 	Started  time.Time `json:"started"`
 	Duration float64   `json:"duration_s"`
-	Test     string    `json:"test"`             // the Go test's name
-	Package  string    `json:"package"`          // its import path
-	Doc      string    `json:"doc,omitempty"`    // the scenario's own doc comment: the concept, and a drawing
-	Source   string    `json:"source,omitempty"` // file:line of the scenario, from the module's root
-	Rerun    string    `json:"rerun"`            // the command that runs it again with the same seed and knobs
+	Building float64   `json:"building_s,omitempty"` // of that, how long images were waited for
+	Test     string    `json:"test"`                 // the Go test's name
+	Package  string    `json:"package"`              // its import path
+	Doc      string    `json:"doc,omitempty"`        // the scenario's own doc comment: the concept, and a drawing
+	Source   string    `json:"source,omitempty"`     // file:line of the scenario, from the module's root
+	Rerun    string    `json:"rerun"`                // the command that runs it again with the same seed and knobs
 	Seed     uint64    `json:"seed"`
 	Sabotage string    `json:"sabotage,omitempty"` // what ASSAY_SABOTAGE switched off, if anything
 
@@ -84,6 +85,9 @@ type Record struct {
 	Logs         []string      `json:"logs,omitempty"`  // container logs kept beside the record, when the test failed
 	Drawings     []Drawing     `json:"drawings,omitempty"`
 }
+
+// Took is how many seconds the run took, without the building of images.
+func (r *Record) Took() float64 { return r.Duration - r.Building }
 
 // Claim says what was put to the test, in the project's own words.
 type Claim struct {

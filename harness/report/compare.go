@@ -140,7 +140,7 @@ func (one *change) compare(share float64) {
 	one.knobs()
 	one.figures(share)
 	took := func(r *evidence.Record) (evidence.Measurement, bool) {
-		return evidence.Measurement{Name: "took", Value: r.Duration, Unit: "s", OK: true}, evidence.Proven(r.Verdict)
+		return evidence.Measurement{Name: "took", Value: r.Took(), Unit: "s", OK: true}, evidence.Proven(r.Verdict)
 	}
 	one.figure("took", share, took)
 }

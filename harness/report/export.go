@@ -65,8 +65,8 @@ func JUnit(w io.Writer, s Source) error {
 			skip(notRun)
 			continue
 		}
-		c.Time = fmt.Sprintf("%.3f", min(max(r.shown.Duration, 0), 1e9))
-		in.took += min(max(r.shown.Duration, 0), 1e9)
+		c.Time = fmt.Sprintf("%.3f", min(max(r.shown.Took(), 0), 1e9))
+		in.took += min(max(r.shown.Took(), 0), 1e9)
 		c.Properties = append(c.Properties, property{"verdict", r.verdict()}, property{"seed", fmt.Sprint(r.shown.Seed)}, property{"rerun", line(r.shown.Rerun)})
 		for _, m := range r.shown.Measurements {
 			c.Properties = append(c.Properties, property{line(Name(m)), Figure(m)})
@@ -131,7 +131,7 @@ func Markdown(w io.Writer, s Source) error {
 		verdict := r.verdict()
 		said, took := verdict, none
 		if r.shown != nil {
-			took = seconds(r.shown.Duration)
+			took = seconds(r.shown.Took())
 			if n := len(r.shown.Repeats); n > 0 {
 				said += fmt.Sprintf(", attempt %d", n+1)
 			}

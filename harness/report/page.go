@@ -356,7 +356,7 @@ func claimOf(r *row, e Entry, s Source) *claimView {
 	rec := r.shown
 	v.Shown, v.Word = true, r.verdict()
 	v.Class = classOf(v.Word)
-	v.Took = seconds(rec.Duration)
+	v.Took = seconds(rec.Took())
 	if rec.Claim.Section != "" {
 		v.Section, v.Link = clean(rec.Claim.Section), webAddress(rec.Claim.Link)
 	}
@@ -598,7 +598,7 @@ func (v *claimView) addFacts(r *evidence.Record) {
 		}
 	}
 	add("started", moment(r.Started))
-	add("took", seconds(r.Duration))
+	add("took", seconds(r.Took()))
 	add("run", r.Run)
 	add("seed", fmt.Sprint(r.Seed))
 	var knobs []string
@@ -708,7 +708,7 @@ func historyOf(r *row, all []*evidence.Record) *historyView {
 	var points []point
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, run := range runs {
-		view := runView{When: run.Started.UTC().Format("2006-01-02 15:04:05"), Run: line(run.Run), Word: word(run.Verdict), Took: seconds(run.Duration), Seed: fmt.Sprint(run.Seed), Shown: run == r.shown}
+		view := runView{When: run.Started.UTC().Format("2006-01-02 15:04:05"), Run: line(run.Run), Word: word(run.Verdict), Took: seconds(run.Took()), Seed: fmt.Sprint(run.Seed), Shown: run == r.shown}
 		view.Class = classOf(view.Word)
 		for _, m := range run.Measurements {
 			if Name(m) != v.Figure || v.Figure == "" {

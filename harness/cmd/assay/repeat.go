@@ -167,7 +167,7 @@ func (r *repetition) take(ran ran) string {
 		return r.end(noEvidence, why) + " (" + why + ")"
 	}
 	why := why(record)
-	line := fmt.Sprintf("%s (%.1f s)", r.end(record.Verdict, why), record.Duration)
+	line := fmt.Sprintf("%s (%.1f s)", r.end(record.Verdict, why), record.Took())
 	if n := len(record.Repeats); n > 0 {
 		line += fmt.Sprintf(", in attempt %d", n+1)
 	}
