@@ -12,9 +12,9 @@ import (
 //	tellers ──┬─ transfers in transactions ────────────────┬── link ────► postgres
 //	          └─ each statement by itself (the control) ───┘
 //
-// A transfer takes money from one account, and when that was answered gives it to another. First the link breaks in the
-// middle of transfers, then the server is killed: every other teller holds what he has taken, the rest are anywhere in
-// a transfer. When is left to the seed. What a transaction had taken is there again; what the control had taken is
+// A transfer takes money from one account, and when that was answered gives it to another. First the link breaks in
+// the middle of transfers, then the server is killed: every other teller holds what he has taken, the rest are anywhere
+// in a transfer. When is left to the seed. What a transaction had taken is there again; what the control had taken is
 // gone, from half of the tellers at least and from each of them at most, each time.
 func TestAtomicity(t *testing.T) {
 	t.Parallel()

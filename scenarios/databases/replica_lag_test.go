@@ -52,7 +52,7 @@ func TestReplicaLag(t *testing.T) {
 
 		env.Step("fault: what the primary sends comes late")
 		slow := link.Delay(fault.ServerToClient, delay)
-		env.Await("all are written and read", async.More(25), primary.More(25), synced.More(3))
+		env.Await("all are written and read", async.More(25), primary.More(25), synced.More(5))
 
 		env.Step("fault: the link breaks")
 		env.Stop(synced)
@@ -71,8 +71,8 @@ func TestReplicaLag(t *testing.T) {
 		late, lag := slow.Window(), async.Staleness(history.Always)
 		env.Witness(slow, async.Staleness(late).SomeOlderThan(delay/2))
 		env.Witness(severed, async.Staleness(severed.Window()).SomeOlderThan(2*delay))
-		nobody.Median("lag on the replica", lag.LagWithin(late), pgtest.ApplyTime(delay, lag.LagWithin(calm)).In(late))
-		waits.Median("latency of commits", synced.Latency(late), pgtest.ApplyTime(delay, synced.Latency(calm)).In(late))
+		nobody.Median("lag on the replica", lag.LagWithin(late), pgtest.LagTime(delay, lag.LagWithin(calm)).In(late))
+		waits.Median("latency of commits", synced.Latency(late), pgtest.CommitTime(delay, synced.Latency(calm)).In(late))
 		nobody.Duration("time to converge", lag.Convergence(severed.Window().To),
 			pgtest.Convergence(severed).In(history.Since(severed.Window().To)))
 		env.Contrast("a read after an acknowledged write returns it", synced.NeverStale(), async.Staleness(late).NeverStale())

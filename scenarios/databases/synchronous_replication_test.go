@@ -67,7 +67,7 @@ func TestSynchronousReplication(t *testing.T) {
 		env.Witness(slow, async.Staleness(late).SomeOlderThan(delay/2))
 		env.Witness(severed, async.Staleness(severed.Window()).SomeOlderThan(2*delay))
 		blocked, goesOn := synced.Outage(cut), async.Outage(cut)
-		waits.Median("latency of commits", synced.Latency(late), pgtest.ApplyTime(trip, synced.Latency(calm)).In(late))
+		waits.Median("latency of commits", synced.Latency(late), pgtest.CommitTime(trip, synced.Latency(calm)).In(late))
 		nobody.Median("latency of commits", async.Latency(late),
 			harness.AtMost(async.Latency(calm)).Trips(4).In(late).Against("they wait for the link", trip))
 		asLong := harness.AtLeast(cut.Length()).Against("it waits for nobody", 0).In(cut)
