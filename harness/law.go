@@ -71,6 +71,12 @@ func Added(size, calm time.Duration) Law[time.Duration] {
 	return Between(size, calm+size).Against("nothing added", calm).Against("half of it added", calm+size/2)
 }
 
+// Delayed predicts the fastest of many operations over what delays each of them by so much, given the fastest without: it takes no less
+// than the delay. Its rivals are that nothing was added, and half. For Fastest: what others made slower is left out.
+func Delayed(size, fastest time.Duration) Law[time.Duration] {
+	return AtLeast(size).Against("nothing added", fastest).Against("half of it added", fastest+size/2)
+}
+
 // Against names a rival: what the figure would have been otherwise, and why.
 func (l Law[T]) Against(what string, x T) Law[T] {
 	return l.AgainstRange(what, x, x)
@@ -154,6 +160,13 @@ func (e *Env) Duration(what string, got time.Duration, law Law[time.Duration]) {
 func (e *Env) Median(what string, got time.Duration, law Law[time.Duration]) {
 	e.t.Helper()
 	e.duration("", what, got, law, e.noise.median)
+}
+
+// Fastest measures the shortest time of many operations, and requires it to be as predicted. Noise moves it least: it is for what a
+// fault makes every operation take.
+func (e *Env) Fastest(what string, got time.Duration, law Law[time.Duration]) {
+	e.t.Helper()
+	e.duration("", what, got, law, e.noise.fastest)
 }
 
 // Count measures a number of things, and requires it to be as predicted.

@@ -316,6 +316,17 @@ func TestAWholeDelayPasses(t *testing.T) {
 	})
 }
 
+// Of what is delayed the fastest tells, whatever the usual operation met.
+func TestDelayed(t *testing.T) {
+	law := Delayed(100*time.Millisecond, time.Millisecond).In(history.Until(time.Second))
+	noise := []evidence.Beat{{At: 0.5, Usual: 0.05, Longest: 1}, {At: 0.9, Usual: 0.001, Longest: 1}}
+	require.True(t, judge(noise, func(e *Env) { e.Fastest("x", 101*time.Millisecond, law) }).proves())
+	j := judge(noise, func(e *Env) { e.Fastest("x", 54*time.Millisecond, law) })
+	require.Len(t, j.errors, 1)
+	require.Contains(t, j.errors[0], evidence.OffLaw)
+	require.NotEmpty(t, judge(noise[:1], func(e *Env) { e.Fastest("x", 101*time.Millisecond, law) }).Undecided, "no beat was quiet")
+}
+
 func TestLongerThan(t *testing.T) {
 	const wait, longest = 40 * time.Millisecond, 5 * time.Millisecond
 	in := history.Until(time.Millisecond)

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sync"
@@ -28,6 +29,7 @@ import (
 //     that is longer (the union bound). A median of operations of h hand-overs each may be late by h times that;
 //   - a single figure may be late by the longest wait of its window, for each hand-over of one round trip, and by the usual wait of one
 //     round trip for those of the others: that all of several in a row meet the longest is not expected;
+//   - the fastest of many operations is one of the quietest beat, and may be late by the usual wait of that one, for each hand-over;
 //   - what a rival would have shown, were it the truth, may be late by as much: it comes about in the same way.
 //
 // What the rule cannot see: a disk that others keep busy, the network of an engine that is elsewhere, the time that a hypervisor takes
@@ -186,6 +188,16 @@ func (n *noise) single(w history.Window, trips int) time.Duration {
 func (n *noise) median(w history.Window, trips int) time.Duration {
 	h := handOvers * trips
 	return time.Duration(float64(h) * n.usual(w, h) * float64(time.Second))
+}
+
+// fastest is by how much the fastest of many operations in the window may be late, of which each takes so many round trips.
+func (n *noise) fastest(w history.Window, trips int) time.Duration {
+	beats := n.within(w)
+	if len(beats) == 0 {
+		return 0
+	}
+	least := slices.MinFunc(beats, func(a, b evidence.Beat) int { return cmp.Compare(a.Usual, b.Usual) }).Usual
+	return time.Duration(float64(handOvers*trips) * least * float64(time.Second))
 }
 
 // usual is the usual wait of so many hand-overs in the window, in seconds.

@@ -78,6 +78,13 @@ func TestHowLateAMedianMayBe(t *testing.T) {
 	require.Equal(t, 40*time.Second, n.single(history.Always, 1))
 }
 
+func TestHowLateTheFastestMayBe(t *testing.T) {
+	n := heard()
+	require.Equal(t, 4*ms, n.fastest(history.Always, 1), "the quietest beat, for each hand-over")
+	require.InDelta(t, 3*4*9*ms, n.fastest(history.Since(850*ms), 3), 10)
+	require.Zero(t, n.fastest(unheard, 1))
+}
+
 func TestQuietTime(t *testing.T) {
 	n := heard() // of each of its beats as much was lost as its longest wait: 10 to 100 ms, 550 together
 	require.Equal(t, 450*ms, n.quiet(0, time.Second))

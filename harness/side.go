@@ -67,6 +67,12 @@ func (s *Side) Median(what string, got time.Duration, law Law[time.Duration]) {
 	s.env.duration(s.Name, what, got, law, s.env.noise.median)
 }
 
+// Fastest is Env.Fastest of this side.
+func (s *Side) Fastest(what string, got time.Duration, law Law[time.Duration]) {
+	s.env.t.Helper()
+	s.env.duration(s.Name, what, got, law, s.env.noise.fastest)
+}
+
 // Count is Env.Count of this side.
 func (s *Side) Count(what string, got int, law Law[int]) {
 	s.env.t.Helper()

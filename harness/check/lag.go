@@ -106,6 +106,15 @@ func AnsweredWithin(bound time.Duration, ops history.Source) Result {
 // Latency gives the median time that operations took until they were acknowledged, 0 if none was.
 func Latency(ops history.Source) time.Duration { return median(latencies(ops)) }
 
+// Fastest gives the shortest time that an operation took until it was acknowledged, 0 if none was.
+func Fastest(ops history.Source) time.Duration {
+	took := latencies(ops)
+	if len(took) == 0 {
+		return 0
+	}
+	return slices.Min(took)
+}
+
 // Latencies gives the times that operations took until they were acknowledged, in seconds: a sample for package stat.
 func Latencies(ops history.Source) []float64 {
 	var seconds []float64

@@ -104,6 +104,14 @@ func TestConvergence(t *testing.T) {
 	assert.Equal(t, history.Open, check.Staleness(h, h).Convergence(6*time.Second), "nobody saw the end of it")
 }
 
+func TestFastest(t *testing.T) {
+	assert.Equal(t, 10*time.Millisecond, check.Fastest(parse(t, `
+		w write x/1 1.000 1.030 ok
+		w write x/2 2.000 2.010 ok
+		w write x/3 3.000 3.001 unknown`)))
+	assert.Zero(t, check.Fastest(history.History{}))
+}
+
 func TestLatency(t *testing.T) {
 	assert.Equal(t, 20*time.Millisecond, check.Latency(parse(t, `
 		w write x/1 1.000 1.010 ok
