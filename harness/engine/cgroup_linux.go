@@ -160,7 +160,15 @@ func (h *cgroup) freeze(ctx context.Context, frozen bool) error {
 	}
 	tick := time.NewTicker(200 * time.Microsecond)
 	defer tick.Stop()
-	for {
+	for try := 1; ; try++ {
+		// Version 1 can stop one thread of a process for which another one waits where it cannot be stopped, as one does that begins
+		// another program (execve): the container that has only just been started, or a command in it. Let go, they come out of that.
+		if frozen && !h.freezer.v2 && try%500 == 0 {
+			if err := h.freezer.set("freezer.state", "THAWED"); err != nil {
+				return err
+			}
+			time.Sleep(time.Duration(try/500) * time.Millisecond) //nolint:forbidigo // the kernel does not tell when they have
+		}
 		// Written again each time: a process that version 1 finds in the middle of a fork is frozen by the next writing only.
 		if err := order(); err != nil {
 			return err
@@ -174,6 +182,9 @@ func (h *cgroup) freeze(ctx context.Context, frozen bool) error {
 		}
 		select {
 		case <-ctx.Done():
+			if frozen { // else nobody could remove it
+				_ = h.freezer.set("freezer.state", "THAWED")
+			}
 			return fmt.Errorf("the processes are not %s: %w", strings.ToLower(word), ctx.Err())
 		case <-tick.C:
 		}

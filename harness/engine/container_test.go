@@ -327,3 +327,19 @@ func kill(t *testing.T, c *Container) {
 	require.NoError(t, err)
 	require.Equal(t, int64(137), status, "as SIGKILL leaves it")
 }
+
+// A container that has only just been started is in the middle of becoming its program, where version 1 of control groups cannot freeze it.
+func TestPauseRightAfterTheStart(t *testing.T) {
+	e, n, _ := world(t)
+	built, err := e.Image(t.Context(), image.Recipe("base"))
+	require.NoError(t, err)
+	c := run(t, e, n, Spec{Name: "server", Image: built.Ref, Command: []string{"sleep", "infinity"}})
+	for range 10 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		require.NoError(t, c.Pause(ctx))
+		cancel()
+		_, err := c.Kill(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, c.Start(t.Context()))
+	}
+}
