@@ -36,7 +36,7 @@ type Fault struct {
 	hooks   *Hooks
 	undo    func() error
 	nature  func() (string, error) // nil where there is nothing to show yet
-	packets func() (int, error)    // of packets' faults
+	packets func() (tally, error)  // of packets' faults
 
 	mu            sync.Mutex
 	from, to      time.Duration // with the injection and the undo
@@ -105,7 +105,7 @@ func (f *Fault) Packets() int {
 	if err != nil {
 		f.hooks.Fatal(fmt.Errorf("count the packets of %s: %w", f, err))
 	}
-	return n
+	return n.met
 }
 
 // Nature says what shows that the fault was what it says, beside being felt: the exit status that a kill has left, what a power cut has
@@ -150,7 +150,8 @@ func (h *Hooks) inject(f *Fault, do, undo func() error) *Fault {
 	return f
 }
 
-// halved tells, for a fault that has a size, whether sabotage leaves it half of that. The fault keeps the size that it was asked for.
+// halved tells, for a fault that has a size, whether sabotage leaves it half of that. The fault keeps the size that it was asked for. One
+// whose size laws can tell from half of it does not show its nature then: it is for the laws to notice.
 func (h *Hooks) halved(f *Fault) bool {
 	f.Halved = h.Halved
 	return h.Halved

@@ -53,10 +53,11 @@ func (l *Link) Delay(dir Direction, d time.Duration) *Fault {
 	if d < time.Millisecond || d%time.Millisecond != 0 {
 		l.hooks.Fatal(fmt.Errorf("inject %s: a delay is a whole number of milliseconds, at least one", f))
 	}
-	asked, m := d, new(meter)
-	f.nature = func() (string, error) { return m.delayed(asked) }
+	m := new(meter)
 	if l.hooks.halved(f) {
 		d /= 2
+	} else {
+		f.nature = func() (string, error) { return m.delayed(d) }
 	}
 	return l.inject(f, dir, effect{kind: delays, delay: d, meter: m})
 }
@@ -67,10 +68,11 @@ func (l *Link) Throttle(dir Direction, bytesPerSecond int) *Fault {
 	if bytesPerSecond < 1000 || bytesPerSecond%1000 != 0 {
 		l.hooks.Fatal(fmt.Errorf("inject %s: a rate is a whole number of kilobytes (1000 bytes) a second, at least one", f))
 	}
-	asked, m := bytesPerSecond, new(meter)
-	f.nature = func() (string, error) { return m.throttled(asked) }
+	m := new(meter)
 	if l.hooks.halved(f) {
 		bytesPerSecond *= 2
+	} else {
+		f.nature = func() (string, error) { return m.throttled(bytesPerSecond) }
 	}
 	return l.inject(f, dir, effect{kind: throttles, rate: bytesPerSecond / 1000, meter: m})
 }

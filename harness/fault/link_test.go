@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -819,22 +820,40 @@ func TestFaultSaysWhatItIs(t *testing.T) {
 	assert.Equal(t, "direction 8", Direction(8).String())
 }
 
+// weaker is a proxy that does half of what it is told.
+type weaker struct{ proxy }
+
+func (w weaker) add(effects []effect) error    { return w.proxy.add(halves(effects)) }
+func (w weaker) remove(effects []effect) error { return w.proxy.remove(halves(effects)) }
+
+func halves(effects []effect) []effect {
+	effects = slices.Clone(effects)
+	for i := range effects {
+		effects[i].delay /= 2
+		effects[i].rate *= 2
+	}
+	return effects
+}
+
+func weak(l *Link) *Link {
+	l.proxy = weaker{l.proxy}
+	return l
+}
+
 // What a link does to the bytes is measured, and not what it was told to do.
 func TestNatureOfLinksFaults(t *testing.T) {
 	for name, c := range map[string]struct {
-		halved bool
-		does   func(*Link) *Fault
-		says   string
-		fails  string
+		does  func(*Link) *Fault
+		says  string
+		fails string
 	}{
-		"delay":           {false, func(l *Link) *Fault { return l.Delay(Both, 60*time.Millisecond) }, "chunks of bytes were held, each for 6", ""},
-		"half a delay":    {true, func(l *Link) *Fault { return l.Delay(Both, 60*time.Millisecond) }, "", "one was held for 3"},
-		"throttle":        {false, func(l *Link) *Fault { return l.Throttle(ClientToServer, 20_000) }, "bytes went through in", ""},
-		"half a throttle": {true, func(l *Link) *Fault { return l.Throttle(ClientToServer, 20_000) }, "", "bytes went through in"},
+		"delay":           {func(l *Link) *Fault { return l.Delay(Both, 60*time.Millisecond) }, "chunks of bytes were held, each for 6", ""},
+		"half a delay":    {func(l *Link) *Fault { return weak(l).Delay(Both, 60*time.Millisecond) }, "", "one was held for 3"},
+		"throttle":        {func(l *Link) *Fault { return l.Throttle(ClientToServer, 20_000) }, "bytes went through in", ""},
+		"half a throttle": {func(l *Link) *Fault { return weak(l).Throttle(ClientToServer, 20_000) }, "", "bytes went through in"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHooks()
-			h.Halved = c.halved
 			server, err := net.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)
 			defer server.Close()

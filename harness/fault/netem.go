@@ -77,6 +77,6 @@ func (n *netem) put(ctx context.Context, shell Shell) error {
 	return lacking(n.what, err)
 }
 
-func (n *netem) remove(ctx context.Context, shell Shell) (int, error) {
+func (n *netem) remove(ctx context.Context, shell Shell) (tally, error) {
 	return n.ask(ctx, shell, "set -e\n"+n.removing()+eachWayOut+"tc qdisc del dev $d root\ndone\n")
 }

@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,17 +37,24 @@ type Stack struct {
 	force  []*lasting // in force, the latest last
 }
 
-// lasting is a fault that lasts longer than a stack: what puts it into one, and how many packets it met in those that have ended.
+// lasting is a fault that lasts longer than a stack: what puts it into one, and what it came to in those that have ended.
 type lasting struct {
 	act
-	before int
+	before tally
+}
+
+// tally is how many packets a fault has seen, how many of them it met, and in how many network stacks that was.
+type tally struct{ seen, met, stacks int }
+
+func (t tally) and(other tally) tally {
+	return tally{t.seen + other.seen, t.met + other.met, t.stacks + other.stacks}
 }
 
 // act is what a fault does to a stack.
 type act interface {
 	put(context.Context, Shell) error
-	remove(context.Context, Shell) (met int, err error)
-	count(context.Context, Shell) (met int, err error)
+	remove(context.Context, Shell) (tally, error)
+	count(context.Context, Shell) (tally, error)
 }
 
 // NewStack returns the network stack of the node of that name. Its shell may come later (Started).
@@ -75,7 +83,7 @@ func (s *Stack) Renew(ctx context.Context, reopen func() (Shell, error)) error {
 		if err != nil {
 			return fmt.Errorf("count the packets of before the restart: %w", err)
 		}
-		r.before += n
+		r.before = r.before.and(n)
 	}
 	shell, err := reopen()
 	if err != nil {
@@ -117,6 +125,8 @@ func (p *Packets) Lose(dir Direction, probability float64) *Fault {
 	p.likely(f, probability)
 	if p.stack.hooks.halved(f) {
 		probability /= 2
+	} else {
+		f.counted(func(n tally) error { return n.share(probability) })
 	}
 	return p.inject(f, dir, lose("-m statistic --mode random --probability "+decimal(probability)))
 }
@@ -130,6 +140,8 @@ func (p *Packets) LoseEvery(dir Direction, n int) *Fault {
 	}
 	if p.stack.hooks.halved(f) {
 		n *= 2
+	} else {
+		f.counted(func(c tally) error { return c.every(n) })
 	}
 	return p.inject(f, dir, lose(fmt.Sprintf("-m statistic --mode nth --every %d --packet %d", n, n-1)))
 }
@@ -139,6 +151,7 @@ func (p *Packets) LoseEvery(dir Direction, n int) *Fault {
 // same packet sent again. A connection that is there already loses its next packet.
 func (p *Packets) LoseFirst(dir Direction) *Fault {
 	f := p.fault("lose", fmt.Sprintf("the first packet of each flow %v", dir))
+	f.counted(tally.first)
 	return p.inject(f, dir, func(chain string) (rules []string) {
 		for _, protocol := range []string{"tcp", "udp"} { // whose ports are not the same, though their numbers may be
 			// A flow may send one packet a day of those that are lost, and the day is not over before the test is.
@@ -154,8 +167,12 @@ func (p *Packets) LoseFirst(dir Direction) *Fault {
 // that has forgotten its connections. UDP is left alone: it has none.
 func (p *Packets) Reset() *Fault {
 	f := p.fault("reset", "connections")
-	return p.inject(f, Both, always("-p tcp ! --tcp-flags RST RST -j REJECT --reject-with tcp-reset"))
+	f.counted(tally.all)
+	return p.inject(f, Both, always(unreset+" -j REJECT --reject-with tcp-reset"))
 }
+
+// unreset matches what a reset may be the answer to.
+const unreset = "-p tcp ! --tcp-flags RST RST"
 
 // nowhere is a queue that nobody reads. There packets are lost, and as on a wire nobody is told: the target DROP would let who
 // sends from this stack know (EPERM), and TCP would not count the packet as sent.
@@ -188,9 +205,9 @@ func (p *Packets) inject(f *Fault, dir Direction, does func(chain string) []stri
 	if dir&^Both != 0 || dir == 0 {
 		p.stack.hooks.Fatal(fmt.Errorf("inject %s: there is no such direction", f))
 	}
-	protocols := []string{"tcp", "udp"}
+	protocols, sees := []string{"tcp", "udp"}, ""
 	if f.Kind == "reset" {
-		protocols = protocols[:1]
+		protocols, sees = protocols[:1], unreset
 	}
 	var jumps []string
 	for _, protocol := range protocols {
@@ -202,7 +219,7 @@ func (p *Packets) inject(f *Fault, dir Direction, does func(chain string) []stri
 		}
 	}
 	name := p.stack.name()
-	return p.stack.inject(f, &rule{table: "filter", chain: name, does: does(name), jumps: jumps})
+	return p.stack.inject(f, &rule{table: "filter", chain: name, sees: sees, does: does(name), jumps: jumps})
 }
 
 // name is a name for the next chain.
@@ -216,7 +233,7 @@ func (s *Stack) name() string {
 func (s *Stack) inject(f *Fault, a act) *Fault {
 	<-s.ready // before the fault's window begins
 	l := &lasting{act: a}
-	f.packets = func() (int, error) { return s.count(l) }
+	f.packets = func() (tally, error) { return s.count(l) }
 	return s.hooks.inject(f, func() error { return s.put(l) }, func() error { return s.remove(l) })
 }
 
@@ -249,29 +266,31 @@ func (s *Stack) remove(r *lasting) error {
 		if err != nil {
 			return err
 		}
-		r.before += n
+		r.before = r.before.and(n)
 		s.force = slices.DeleteFunc(s.force, func(other *lasting) bool { return other == r })
 		return nil
 	})
 }
 
-// count is how many packets the fault has met, up to now or to its end.
-func (s *Stack) count(r *lasting) (met int, err error) {
+// count is what the fault has come to, up to now or to its end.
+func (s *Stack) count(r *lasting) (all tally, err error) {
 	err = s.do(func(ctx context.Context) error {
-		if met = r.before; !slices.Contains(s.force, r) {
+		if all = r.before; !slices.Contains(s.force, r) {
 			return nil
 		}
 		n, err := r.count(ctx, s.shell)
-		met += n
+		all = all.and(n)
 		return err
 	})
-	return met, err
+	return all, err
 }
 
-// rule is a fault as iptables has it: a chain of its own, so that the counters of what is in it are the fault's, and jumps to it.
+// rule is a fault as iptables has it: a chain of its own, so that the counters of what is in it are the fault's, and jumps to it. The
+// first rule in the chain only counts what comes.
 type rule struct {
 	table string
 	chain string
+	sees  string   // the match of what is counted as seen, all that comes where it is ""
 	does  []string // of each rule in the chain, the match and the target
 	jumps []string // from where packets come
 }
@@ -283,7 +302,7 @@ func (r *rule) restore(lines ...string) string {
 
 // adding and removing are scripts; removing first sees to it that no more packets come, then counts, then lets the counter go.
 func (r *rule) adding() string {
-	lines := []string{":" + r.chain + " -"}
+	lines := []string{":" + r.chain + " -", strings.TrimSpace("-A " + r.chain + " " + r.sees)}
 	for _, does := range r.does {
 		lines = append(lines, "-A "+r.chain+" "+does)
 	}
@@ -308,39 +327,109 @@ func (r *rule) put(ctx context.Context, shell Shell) error {
 	return lacking("loss of single packets", err)
 }
 
-func (r *rule) remove(ctx context.Context, shell Shell) (int, error) {
+func (r *rule) remove(ctx context.Context, shell Shell) (tally, error) {
 	return r.ask(ctx, shell, "set -e\n"+r.removing())
 }
 
-func (r *rule) count(ctx context.Context, shell Shell) (int, error) {
+func (r *rule) count(ctx context.Context, shell Shell) (tally, error) {
 	return r.ask(ctx, shell, r.counter())
 }
 
 // ask runs a script that prints the counter.
-func (r *rule) ask(ctx context.Context, shell Shell, script string) (int, error) {
+func (r *rule) ask(ctx context.Context, shell Shell, script string) (tally, error) {
 	out, err := shell.Run(ctx, script)
 	if err != nil {
-		return 0, err
+		return tally{}, err
 	}
 	return r.counted(out)
 }
 
 // counted reads the table of iptables' -L: a line that names the chain, one that names the columns, packets first, and one for
 // each rule.
-func (r *rule) counted(table string) (met int, err error) {
+func (r *rule) counted(table string) (tally, error) {
 	lines := strings.Split(strings.TrimSpace(table), "\n")
-	if len(lines) != 2+len(r.does) || !strings.HasPrefix(lines[0], "Chain "+r.chain+" ") {
-		return 0, fmt.Errorf("iptables counts packets in a way that is not known here: %q", table)
+	if len(lines) != 3+len(r.does) || !strings.HasPrefix(lines[0], "Chain "+r.chain+" ") {
+		return tally{}, fmt.Errorf("iptables counts packets in a way that is not known here: %q", table)
 	}
-	for _, line := range lines[2:] {
+	all := tally{stacks: 1}
+	for i, line := range lines[2:] {
 		packets, _, _ := strings.Cut(strings.TrimSpace(line), " ")
 		n, err := strconv.Atoi(packets)
 		if err != nil {
-			return 0, fmt.Errorf("iptables counts packets in a way that is not known here: %q", table)
+			return tally{}, fmt.Errorf("iptables counts packets in a way that is not known here: %q", table)
 		}
-		met += n
+		if i == 0 {
+			all.seen = n
+		} else {
+			all.met += n
+		}
 	}
-	return met, nil
+	return all, nil
+}
+
+// counted has the fault's nature told by the kernel's counters: an error says that what the kernel counted is not what the fault says. Of
+// nothing there is nothing to tell.
+func (f *Fault) counted(right func(tally) error) {
+	f.nature = func() (string, error) {
+		n, err := f.packets()
+		if err != nil || n.seen == 0 {
+			return "", err
+		}
+		if err := right(n); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("the kernel saw %d packets, and it met %d of them", n.seen, n.met), nil
+	}
+}
+
+func (n tally) wrong(expected string) error {
+	return fmt.Errorf("the kernel counted that it met %d packets of %d, where it was to meet %s", n.met, n.seen, expected)
+}
+
+// unlikely is how often chance may bring what is taken for another fault: once in a million.
+const unlikely = 1e-6
+
+// share tells whether each packet may have been met with that probability. By Chernoff's bound, of n packets a share x or one further off
+// is met with probability exp(-n D) at most, where D is the relative entropy of x to the probability (Hoeffding, "Probability
+// Inequalities for Sums of Bounded Random Variables", 1963, theorem 1).
+func (n tally) share(probability float64) error {
+	x := float64(n.met) / float64(n.seen)
+	entropy := relative(x, probability) + relative(1-x, 1-probability)
+	if float64(n.seen)*entropy > -math.Log(unlikely/2) {
+		return n.wrong("about " + percent(probability))
+	}
+	return nil
+}
+
+func relative(x, p float64) float64 {
+	if x == 0 {
+		return 0
+	}
+	return x * math.Log(x/p)
+}
+
+// every tells whether one packet in m was met; each stack begins to count anew.
+func (n tally) every(m int) error {
+	if most := n.seen / m; n.met > most || n.met < most-(n.stacks-1) {
+		return n.wrong(fmt.Sprintf("one in %d", m))
+	}
+	return nil
+}
+
+// first tells whether some packets were met, as the first of a flow must be.
+func (n tally) first() error {
+	if n.met == 0 {
+		return n.wrong("the first of each flow")
+	}
+	return nil
+}
+
+// all tells whether every packet was met.
+func (n tally) all() error {
+	if n.met != n.seen {
+		return n.wrong("every one")
+	}
+	return nil
 }
 
 // lacking tells apart what this kernel cannot do from what went wrong. These are the words of iptables and of tc for a module

@@ -18,6 +18,7 @@ import (
 // kernel is a shell that remembers what it was told, and counts as many packets as it is told to.
 type kernel struct {
 	scripts []string
+	seen    int
 	met     int // of each rule
 	rules   int // in a chain, 1 where it is 0
 	err     error
@@ -37,6 +38,7 @@ func (k *kernel) Run(ctx context.Context, script string) (string, error) {
 	}
 	chain, _, _ = strings.Cut(chain, "\n")
 	table := fmt.Sprintf("Chain %s (2 references)\n    pkts      bytes target     prot opt in     out     source               destination\n", chain)
+	table += fmt.Sprintf("%8d %8d            all  --  *      *       0.0.0.0/0            0.0.0.0/0\n", k.seen, 100*k.seen)
 	for range max(1, k.rules) {
 		table += fmt.Sprintf("%8d %8d NFQUEUE    all  --  *      *       0.0.0.0/0            0.0.0.0/0            NFQUEUE num 65535\n", k.met, 100*k.met)
 	}
@@ -69,24 +71,25 @@ func TestWhatIptablesIsTold(t *testing.T) {
 		name   string
 		inject func(*Packets) *Fault
 		says   string
+		sees   string
 		rules  []string
 		jumps  []string
 	}{
 		{
 			"lose", func(p *Packets) *Fault { return p.Lose(ClientToServer, 0.125) },
-			"lose 12.5 % of packets client to server, port 7000 on server",
+			"lose 12.5 % of packets client to server, port 7000 on server", "",
 			[]string{"-m statistic --mode random --probability 0.125 -j NFQUEUE --queue-num 65535"},
 			[]string{"INPUT -p tcp --dport 7000", "INPUT -p udp --dport 7000"},
 		},
 		{
 			"lose every", func(p *Packets) *Fault { return p.LoseEvery(Both, 3) },
-			"lose one packet in 3 both ways, port 7000 on server",
+			"lose one packet in 3 both ways, port 7000 on server", "",
 			[]string{"-m statistic --mode nth --every 3 --packet 2 -j NFQUEUE --queue-num 65535"},
 			[]string{"INPUT -p tcp --dport 7000", "OUTPUT -p tcp --sport 7000", "INPUT -p udp --dport 7000", "OUTPUT -p udp --sport 7000"},
 		},
 		{
 			"lose first", func(p *Packets) *Fault { return p.LoseFirst(ServerToClient) },
-			"lose the first packet of each flow server to client, port 7000 on server",
+			"lose the first packet of each flow server to client, port 7000 on server", "",
 			[]string{
 				"-p tcp -m hashlimit --hashlimit-name assay-1-tcp --hashlimit-mode srcip,srcport,dstip,dstport --hashlimit-upto 1/day --hashlimit-burst 1 --hashlimit-htable-expire 86400000 -j NFQUEUE --queue-num 65535",
 				"-p udp -m hashlimit --hashlimit-name assay-1-udp --hashlimit-mode srcip,srcport,dstip,dstport --hashlimit-upto 1/day --hashlimit-burst 1 --hashlimit-htable-expire 86400000 -j NFQUEUE --queue-num 65535",
@@ -95,7 +98,7 @@ func TestWhatIptablesIsTold(t *testing.T) {
 		},
 		{
 			"reset", (*Packets).Reset,
-			"reset connections, port 7000 on server",
+			"reset connections, port 7000 on server", "-p tcp ! --tcp-flags RST RST",
 			[]string{"-p tcp ! --tcp-flags RST RST -j REJECT --reject-with tcp-reset"},
 			[]string{"INPUT -p tcp --dport 7000", "OUTPUT -p tcp --sport 7000"},
 		},
@@ -104,7 +107,7 @@ func TestWhatIptablesIsTold(t *testing.T) {
 			_, k, s := onPackets(t)
 			f := c.inject(s.Packets(7000))
 			assert.Equal(t, c.says, f.String())
-			put, gone := []string{":assay-1 -"}, []string{}
+			put, gone := []string{":assay-1 -", strings.TrimSpace("-A assay-1 " + c.sees)}, []string{}
 			for _, r := range c.rules {
 				put = append(put, "-A assay-1 "+r)
 			}
@@ -123,6 +126,76 @@ func TestWhatIptablesIsTold(t *testing.T) {
 			assert.Empty(t, k.scripts)
 		})
 	}
+}
+
+// What the kernel counted is held against what was asked for, and not against what iptables was told.
+func TestNatureOfPacketFaults(t *testing.T) {
+	lose := func(p *Packets) *Fault { return p.Lose(ClientToServer, 0.1) }
+	every := func(p *Packets) *Fault { return p.LoseEvery(ClientToServer, 10) }
+	for _, c := range []struct {
+		inject    func(*Packets) *Fault
+		seen, met int
+		fails     string
+	}{
+		{lose, 0, 0, ""},
+		{lose, 100, 10, ""},
+		{lose, 100, 2, ""}, // as chance may have it
+		{lose, 2000, 200, ""},
+		{lose, 2000, 100, "it met 100 packets of 2000, where it was to meet about 10 %"},
+		{lose, 2000, 400, "it met 400 packets of 2000, where it was to meet about 10 %"},
+		{lose, 2000, 0, "it met 0 packets of 2000"},
+		{lose, 2000, 2000, "it met 2000 packets of 2000"},
+		{every, 99, 9, ""},
+		{every, 100, 10, ""},
+		{every, 100, 9, "where it was to meet one in 10"},
+		{every, 100, 11, "where it was to meet one in 10"},
+		{every, 100, 5, "where it was to meet one in 10"},
+		{(*Packets).Reset, 7, 7, ""},
+		{(*Packets).Reset, 7, 6, "where it was to meet every one"},
+	} {
+		_, k, s := onPackets(t)
+		f := c.inject(s.Packets(7000))
+		k.seen, k.met = c.seen, c.met
+		heal(t, f)
+		said, err := f.Nature()
+		if c.fails != "" {
+			assert.ErrorContains(t, err, c.fails, "%v: %d of %d", f, c.met, c.seen)
+			continue
+		}
+		require.NoError(t, err, "%v: %d of %d", f, c.met, c.seen)
+		if c.seen == 0 {
+			assert.Empty(t, said)
+		} else {
+			assert.Equal(t, fmt.Sprintf("the kernel saw %d packets, and it met %d of them", c.seen, c.met), said)
+		}
+	}
+
+	_, k, s := onPackets(t)
+	first := s.Packets(7000).LoseFirst(ClientToServer)
+	k.rules, k.seen = 2, 5
+	_, err := first.Nature()
+	require.ErrorContains(t, err, "where it was to meet the first of each flow")
+	k.met = 1
+	_, err = first.Nature()
+	require.NoError(t, err)
+
+	// Each network stack counts to n by itself.
+	_, k, s = onPackets(t)
+	f := s.Packets(7000).LoseEvery(ClientToServer, 10)
+	k.seen, k.met = 19, 1
+	next := &kernel{seen: 19, met: 1}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	require.NoError(t, s.Renew(ctx, func() (Shell, error) { return next, nil }))
+	said, err := f.Nature()
+	require.NoError(t, err)
+	require.Equal(t, "the kernel saw 38 packets, and it met 2 of them", said)
+
+	st, _, s := onPackets(t)
+	st.Halved = true
+	said, err = s.Packets(7000).Lose(ClientToServer, 0.1).Nature()
+	require.NoError(t, err)
+	require.Empty(t, said, "laws are to notice by themselves")
 }
 
 func TestPacketFaultsAreUndoneOneByOne(t *testing.T) {
@@ -145,7 +218,7 @@ func TestPacketFaultsOutliveTheNetworkStack(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	require.NoError(t, s.Renew(ctx, func() (Shell, error) { return next, nil }))
-	assert.Equal(t, []string{":assay-2 -", "-A assay-2 -m statistic --mode random --probability 0.5 -j NFQUEUE --queue-num 65535",
+	assert.Equal(t, []string{":assay-2 -", "-A assay-2", "-A assay-2 -m statistic --mode random --probability 0.5 -j NFQUEUE --queue-num 65535",
 		"-A INPUT -p tcp --dport 7000 -j assay-2", "-A INPUT -p udp --dport 7000 -j assay-2"}, next.told(), "what is healed stays so")
 	assert.Equal(t, 7, lasting.Packets(), "3 in the old stack, 4 in the new one")
 	heal(t, lasting)
@@ -215,7 +288,7 @@ func TestSabotagedPacketsAreLeftAlone(t *testing.T) {
 
 func TestCountThatCannotBeRead(t *testing.T) {
 	r := &rule{chain: "assay-1", does: []string{"-j DROP"}}
-	for _, table := range []string{"", "Chain assay-2 (1 references)\npkts\n1 2\n", "Chain assay-1 (1 references)\n", "Chain assay-1 (1 references)\npkts\nmany\n", "Chain assay-1 (1 references)\npkts\n1 2\n1 2\n"} {
+	for _, table := range []string{"", "Chain assay-2 (1 references)\npkts\n1 2\n", "Chain assay-1 (1 references)\n", "Chain assay-1 (1 references)\npkts\n1 2\nmany\n", "Chain assay-1 (1 references)\npkts\n1 2\n", "Chain assay-1 (1 references)\npkts\n1 2\n1 2\n1 2\n"} {
 		_, err := r.counted(table)
 		assert.Error(t, err, "%q", table)
 	}
@@ -244,7 +317,7 @@ func TestWhatNetemIsTold(t *testing.T) {
 			assert.Contains(t, k.scripts[0], "tc qdisc add dev $d root handle 1: htb\n")
 			assert.Contains(t, k.scripts[0], "tc qdisc add dev $d parent 1:4 handle 40: "+c.queue+" ||")
 			assert.Contains(t, k.scripts[0], "\n*mangle\n")
-			assert.Equal(t, []string{":assay-1 -", "-A assay-1 -j CLASSIFY --set-class 1:4", "-A POSTROUTING -p tcp --sport 7000 -j assay-1", "-A POSTROUTING -p udp --sport 7000 -j assay-1"}, k.told())
+			assert.Equal(t, []string{":assay-1 -", "-A assay-1", "-A assay-1 -j CLASSIFY --set-class 1:4", "-A POSTROUTING -p tcp --sport 7000 -j assay-1", "-A POSTROUTING -p udp --sport 7000 -j assay-1"}, k.told())
 
 			assert.ErrorContains(t, fatal(t, func() { p.Delay(time.Second) }), "there is a delay, reorder or duplicate in force on server already; heal that first")
 			lossy := p.Lose(Both, 0.5) // what is lost is another matter
