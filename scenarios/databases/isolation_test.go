@@ -41,7 +41,7 @@ func TestIsolation(t *testing.T) {
 		all := []*pgtest.Race{committed, repeatable, serializable}
 
 		env.Step("steady state: the clients do not meet")
-		pgtest.Compete(rounds/2, all...)
+		pgtest.TakeTurns(rounds/2, all...)
 		for _, r := range all {
 			env.Calm(txn.Check(r).Serializable())
 		}
