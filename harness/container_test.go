@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 	"assay/harness/history"
 )
 
-// These tests put real containers under the fake TB. The server is Toxiproxy's, the smallest there is.
+// These tests put real containers under the fake TB. The server is that of links between containers, which is as small as any.
 
 func needsEngine(t *testing.T) {
 	t.Helper()
@@ -32,7 +33,7 @@ func withEngine(t *testing.T, test func(*Env)) ran {
 }
 
 func small(name string) Container {
-	return Container{Name: name, Image: ImageOf("toxiproxy"), Ports: []int{8474}, Ready: RespondsHTTP("/version")}
+	return Container{Name: name, Image: ImageOf("links"), Ports: []int{8474}, Ready: RespondsHTTP("/ready")}
 }
 
 // get is one operation of a client: an HTTP round trip.
@@ -40,7 +41,7 @@ func get(c *history.Client, l *Link) error {
 	op := c.Begin(history.Read, "version", 0)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	err := RespondsHTTP("/version")(ctx, l.Address())
+	err := RespondsHTTP("/ready")(ctx, l.Address())
 	// Connections are not kept: each operation shows whether the server can be reached now.
 	http.DefaultClient.CloseIdleConnections()
 	if err != nil {
@@ -71,7 +72,7 @@ func TestServerThatNeverBecomesReady(t *testing.T) {
 			c.Command = []string{"-no-such-flag"}
 			e.Start(c).Ready()
 		})
-		r.failedWith(t, evidence.Died, "container server ended by itself with status 2 before it was ready", "the end of its log", "Usage of /toxiproxy")
+		r.failedWith(t, evidence.Died, "container server ended by itself with status 2 before it was ready", "the end of its log", "Usage of /links")
 	})
 	t.Run("it cannot start", func(t *testing.T) {
 		r := withEngine(t, func(e *Env) {
@@ -131,20 +132,26 @@ func TestNodeFaults(t *testing.T) {
 	require.Len(t, rec.Faults, 2)
 	require.Equal(t, "restart", rec.Faults[0].Undo)
 	require.Equal(t, "resume", rec.Faults[1].Undo)
-	require.Equal(t, []evidence.Link{{Name: "clients", From: "test", To: "server:8474"}}, rec.Links)
+	require.Len(t, rec.Links, 1)
+	link := rec.Links[0]
+	require.Positive(t, min(link.Connections, link.Sent, link.Received))
+	link.Connections, link.Sent, link.Received = 0, 0, 0
+	require.Equal(t, evidence.Link{Name: "clients", From: "test", To: "server:8474"}, link)
+	require.Equal(t, "clients", rec.Faults[0].Traffic[0].Link, "a fault of the server is about the links that lead to it")
+	require.Contains(t, r.notebook.String(), "    over clients: ")
 	require.Len(t, rec.Nodes, 1)
 	require.NotEmpty(t, rec.Nodes[0].ImageID)
 	require.NotEmpty(t, rec.Engine.Version)
 }
 
-// A link between containers carries the same faults as one from the test. The client in a container is Toxiproxy again: a
-// proxy of its own, whose upstream is the link.
+// A link between containers carries the same faults as one from the test. The client in a container is links again: one of
+// its own, which leads to the link.
 func TestLinkBetweenContainers(t *testing.T) {
 	r := withEngine(t, func(e *Env) {
 		server := e.Start(small("server"))
 		between := e.LinkBetween("between", server)
 		hop := fault.NewProxies("hop")
-		n := e.Start(Container{Name: "hop", Image: ImageOf("toxiproxy"), Ports: []int{8474, 20001}, Ready: RespondsHTTP("/version")})
+		n := e.Start(linksContainer("hop", 20001))
 		n.Ready()
 		server.Ready()
 		control, err := n.container.Address(8474)
@@ -174,8 +181,16 @@ func TestLinkBetweenContainers(t *testing.T) {
 	require.Len(t, rec.Faults, 3)
 	for _, f := range rec.Faults {
 		require.NotEmpty(t, f.Witnesses, f.Kind)
+		require.NotEmpty(t, f.Nature, f.Kind)
+		require.Equal(t, "between", f.Traffic[0].Link)
 	}
-	require.Contains(t, rec.Links, evidence.Link{Name: "between", From: "containers", To: "server:8474"})
+	i := slices.IndexFunc(rec.Links, func(l evidence.Link) bool { return l.Name == "between" })
+	between := rec.Links[i]
+	require.Equal(t, "containers", between.From)
+	require.Equal(t, "server:8474", between.To)
+	require.Positive(t, between.Connections)
+	require.Positive(t, between.Sent)
+	require.Positive(t, between.Received)
 }
 
 func TestNoEngine(t *testing.T) {

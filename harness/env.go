@@ -95,10 +95,12 @@ type Env struct {
 
 	follows *evidence.ScheduleFile // what ASSAY_SCHEDULE names
 	run     *Run                   // the nemesis at work
-	over    bool                   // the test is, and its cleanup has begun
+	closing bool                   // the test is over, and its cleanup has begun
 
 	mu               sync.Mutex // guards what background goroutines touch
 	nodes            []*Node
+	links            []*Link
+	over             map[string][]*Link // by client, the links that it uses
 	faults           []*fault.Fault
 	deaths           []death
 	backgroundErrors []backgroundFailure // of background work
@@ -201,8 +203,8 @@ func (e *Env) attempt(connect func(*Env) error, scenario func(*Env)) (again bool
 // open makes the world of a scenario, without an engine: clock and evidence.
 func open(t TB, claim Claim) *Env {
 	t.Helper()
-	e := &Env{t: t, claim: claim, recorder: history.New(), patience: patience}
-	e.proofs.witnesses, e.proofs.unseen = map[*fault.Fault][]string{}, map[*fault.Fault][]string{}
+	e := &Env{t: t, claim: claim, recorder: history.New(), patience: patience, over: map[string][]*Link{}}
+	e.proofs.witnesses, e.proofs.unseen, e.proofs.past = map[*fault.Fault][]string{}, map[*fault.Fault][]string{}, map[*fault.Fault][]string{}
 	e.ctx, e.cancel = context.WithCancel(e.builds.With(context.Background()))
 	e.watching, e.unwatch = context.WithCancel(context.Background())
 	section, link := claims.Section(claim.ID)
@@ -215,7 +217,7 @@ func open(t TB, claim Claim) *Env {
 	}
 	e.hooks = &fault.Hooks{
 		Now: e.Now, Sabotaged: e.record.Sabotage == sabotageAll, Halved: e.record.Sabotage == sabotageHalf,
-		Injected: e.injected, Healed: e.healed,
+		Links: e.allLinks, Injected: e.injected, Healed: e.healed,
 		Fatal: func(err error) { t.Helper(); e.broken(err, "%s", err) },
 	}
 	return e
@@ -245,7 +247,7 @@ func (e *Env) settings() error {
 	if e.record.Seed, err = seed(e.follows); err != nil {
 		return err
 	}
-	e.rand = rand.New(rand.NewPCG(e.record.Seed, 0))
+	e.rand, e.hooks.Seed = rand.New(rand.NewPCG(e.record.Seed, 0)), e.record.Seed
 	if e.turned, err = turnedKnobs(e.claim.ID); err != nil {
 		return err
 	}
@@ -414,7 +416,7 @@ func (e *Env) reportBackgroundErrors() bool {
 		e.fail(evidence.Died, "%v\n%s", d, d.node.tail())
 	}
 	for _, t := range troubles {
-		if _, cannot := errors.AsType[*unprovable.Error](t.err); cannot && !e.over {
+		if _, cannot := errors.AsType[*unprovable.Error](t.err); cannot && !e.closing {
 			e.broken(t.err, "%s", t.err)
 		}
 		e.fail(t.kind, "%s", t.err)

@@ -36,7 +36,7 @@ func (e *Env) LinkPort(name string, to Server, port int) *Link {
 }
 
 // LinkBetween returns a link to the server's main port for clients in other containers, which dial its Address. The first
-// one starts a Toxiproxy container on the Env's network.
+// one starts a container for them on the Env's network.
 func (e *Env) LinkBetween(name string, to Server) *Link {
 	e.t.Helper()
 	n := to.node()
@@ -46,11 +46,19 @@ func (e *Env) LinkBetween(name string, to Server) *Link {
 	if e.proxies == nil {
 		const host = "links"
 		e.proxies = fault.NewProxies(host)
-		e.proxied(e.proxies, e.Start(Container{Name: host, Image: image.Recipe("toxiproxy"), Ports: []int{controlPort}, Ready: RespondsHTTP("/version")}))
+		e.proxied(e.proxies, e.Start(linksContainer(host)))
 	}
 	l := e.proxies.NewLink(e.hooks, name, fmt.Sprintf("%s:%d", n.Name, n.spec.Ports[0]))
 	e.enlist(l, "containers")
+	if err := n.attach(linkTo{l, n.spec.Ports[0]}); err != nil {
+		e.fatal(evidence.Broken, "%s", err)
+	}
 	return l
+}
+
+// linksContainer carries links between containers.
+func linksContainer(name string, ports ...int) Container {
+	return Container{Name: name, Image: image.Recipe("links"), Ports: append([]int{controlPort}, ports...), Ready: RespondsHTTP("/ready")}
 }
 
 // proxied tells the proxies when their container is up, or why it is not.
@@ -74,6 +82,9 @@ func (e *Env) enlist(l *Link, from string) {
 		}
 	}
 	e.record.Links = append(e.record.Links, evidence.Link{Name: l.Name, From: from, To: l.To})
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.links = append(e.links, l)
 }
 
 // Direct is the link that clients use on which the scenario puts no fault: the server's own stable address, called as the
@@ -100,6 +111,9 @@ func (e *Env) client(side, name string, over ...*Link) *history.Client {
 			via = append(via, mesh.Name)
 		}
 	}
+	e.mu.Lock()
+	e.over[name] = over
+	e.mu.Unlock()
 	return e.recorder.ClientOn(side, name, via...)
 }
 

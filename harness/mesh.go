@@ -11,7 +11,6 @@ import (
 
 	"assay/harness/check"
 	"assay/harness/engine"
-	"assay/harness/engine/image"
 	"assay/harness/evidence"
 	"assay/harness/fault"
 	"assay/harness/history"
@@ -43,7 +42,7 @@ const (
 	probePort   = 8475
 )
 
-// Mesh makes the network of each member and starts a Toxiproxy on all of them, and returns at once. The members are containers
+// Mesh makes the network of each member and starts a container of links on all of them, and returns at once. The members are containers
 // of these names to be started with Mesh: each listens for its peers on Listen, and finds each peer at Address.
 func (e *Env) Mesh(name string, members ...string) *Mesh {
 	e.t.Helper()
@@ -60,7 +59,7 @@ func (e *Env) Mesh(name string, members ...string) *Mesh {
 	}
 	host := name + "-links"
 	proxies := fault.NewProxies(host)
-	m.proxies = e.launch(Container{Name: host, Image: image.Recipe("toxiproxy"), Ports: []int{controlPort, probePort}, Ready: RespondsHTTP("/version")}, places...)
+	m.proxies = e.launch(linksContainer(host, probePort), places...)
 	m.Mesh = proxies.NewMesh(e.hooks, name, members, alone, func(member string) (string, error) {
 		address, err := m.proxies.container.On(m.networks[member])
 		return address.String(), err

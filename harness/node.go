@@ -179,6 +179,13 @@ func (e *Env) launch(c Container, places ...engine.Place) *Node {
 		}
 	}
 	e.nodes = append(e.nodes, n)
+	if c.Mesh != nil {
+		for _, from := range c.Mesh.Members {
+			if from != c.Name {
+				n.links = append(n.links, linkTo{c.Mesh.Link(from, c.Name), c.Ports[0]})
+			}
+		}
+	}
 	e.mu.Unlock()
 	e.work.Go(func() {
 		n.err = n.start(e.ctx)

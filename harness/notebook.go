@@ -50,6 +50,9 @@ func (e *Env) conclusion(path string) {
 			}
 			e.say("  %s %s%s was felt by %s", f.Kind, f.Target, shown, joined(f.Witnesses))
 		}
+		for _, past := range f.Past {
+			e.say("  REMARK: past %s: %s", f.Target, past)
+		}
 	}
 	if s := r.Schedule; s != nil && len(s.Unfelt) > 0 {
 		e.say("  windows of the nemesis that nobody felt: %s of %d", listed(s.Unfelt), len(s.Windows))

@@ -25,6 +25,7 @@ type proofs struct {
 	cutShort  bool                      // noise made it useless to go on
 	witnesses map[*fault.Fault][]string // who felt it, in words
 	unseen    map[*fault.Fault][]string // who was asked and did not
+	past      map[*fault.Fault][]string // who went past the link that it cut
 	told      int                       // how many faults the notebook has told of
 }
 
@@ -161,6 +162,9 @@ func (e *Env) Heal(faults ...*fault.Fault) {
 func (e *Env) noteHeal(f *fault.Fault) {
 	w := f.Window()
 	e.note("  ✚ %s after %s: %v", f.Undo, brief(w.To-w.From), f)
+	for _, t := range e.aboutItself(f) {
+		e.note("    over %v", t)
+	}
 }
 
 // Witness shows who felt a fault that the Env cannot see in the operations of the clients on its link: the result, drawn from
@@ -242,13 +246,14 @@ func (e *Env) judge() {
 	for _, f := range e.faults {
 		e.see(f, ops)
 		if f.Window().To != history.Open && f.Packets() > 0 { // what was not undone fails the test by itself
-			e.proofs.witness(f, fmt.Sprintf("the kernel: it met %d packets", f.Packets()))
+			e.proofs.witness(f, fmt.Sprintf("the network stack: it met %d packets", f.Packets()))
 		}
 		if f.Window().To != history.Open {
 			if _, err := f.Nature(); err != nil {
 				e.fail(evidence.Vacuous, "%v was not what it says: %s", f, err)
 			}
 		}
+		e.lookPast(f, ops)
 		if e.run.windowOf(f) > 0 {
 			continue
 		}

@@ -122,7 +122,7 @@ func TestSoundScenarioHolds(t *testing.T) {
 	for _, line := range []string{
 		"▸ fault", "⚡ sever on wire", "✚ heal after", "✓ the wire works", "✓ calm: nothing is lost",
 		"✓ breaks: nothing is lost (the control: nothing is kept): lost 1 of 3",
-		"✓ measured staleness: 0.5 s, predicted 0.5 to 1 s; no delay: exactly 0 s", "· half of 1s", "sever wire was felt by caller: 1 unknown",
+		"✓ measured staleness: 0.5 s, predicted 0.5 to 1 s; no delay: exactly 0 s", "· half of 1s", "sever wire (1 connection was closed, nothing went through) was felt by caller: 1 unknown",
 		"verdict: claim 12.99 holds", "run it again: ASSAY_SEED=", "evidence: ",
 	} {
 		require.Contains(t, r.notebook.String(), line)

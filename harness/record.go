@@ -26,7 +26,7 @@ import (
 // tells whether the scenario has to be run again, since the machine was too busy to decide: then there is no evidence yet.
 func (e *Env) finish() (again bool) {
 	e.t.Helper()
-	e.over = true
+	e.closing = true
 	if e.run != nil {
 		e.run.stop()
 	}
@@ -39,6 +39,7 @@ func (e *Env) finish() (again bool) {
 	}
 	ended := e.Now()
 	e.tellFaults()
+	e.tellLinks()
 	e.record.Operations = evidence.Bound(e.recorder.History())
 	for _, c := range e.recorder.Clients() {
 		e.record.Clients = append(e.record.Clients, evidence.Client{Name: c.Name(), Side: c.Side(), Via: c.Via()})
@@ -115,7 +116,7 @@ func (e *Env) write() (string, error) {
 func (e *Env) tellFaults() {
 	for _, f := range e.faults {
 		w := f.Window()
-		r := evidence.Fault{Kind: f.Kind, Target: f.Target, Detail: f.Detail, From: w.From.Seconds(), Undo: f.Undo, Witnesses: e.proofs.witnesses[f], Halved: f.Halved, Window: e.run.windowOf(f)}
+		r := evidence.Fault{Kind: f.Kind, Target: f.Target, Detail: f.Detail, From: w.From.Seconds(), Undo: f.Undo, Witnesses: e.proofs.witnesses[f], Halved: f.Halved, Window: e.run.windowOf(f), Traffic: e.trafficOf(f), Past: e.proofs.past[f]}
 		if said, err := f.Nature(); err == nil {
 			r.Nature = said
 		}

@@ -360,10 +360,10 @@ func TestRecord(t *testing.T) {
 			func(want *evidence.Record) { want.Verdict, want.Claim.Refuted = evidence.Refuted, true },
 		}},
 		"a fault: felt, and undone": {scenario: func(t *testing.T, e *Env) { severed(t, e, true, true) }, want: wants{checks(calm, holds, breaks), func(want *evidence.Record) {
-			want.Faults = []evidence.Fault{{Kind: "sever", Target: "wire", To: new(0.0), Undo: "heal", Witnesses: []string{"caller: 1 unknown"}}}
+			want.Faults = []evidence.Fault{{Kind: "sever", Target: "wire", To: new(0.0), Undo: "heal", Witnesses: []string{"caller: 1 unknown"}, Nature: "no connections were closed, nothing went through"}}
 		}}},
 		"a fault: not felt": {scenario: func(t *testing.T, e *Env) { severed(t, e, false, true) }, want: wants{checks(calm, holds, breaks), func(want *evidence.Record) {
-			want.Faults = []evidence.Fault{{Kind: "sever", Target: "wire", To: new(0.0), Undo: "heal"}}
+			want.Faults = []evidence.Fault{{Kind: "sever", Target: "wire", To: new(0.0), Undo: "heal", Nature: "no connections were closed, nothing went through"}}
 		}, fails(evidence.Vacuous, "nobody felt sever on wire: no operation of caller failed, was cut off, was slowed down as much or came again")}},
 		"a fault: not undone": {scenario: func(t *testing.T, e *Env) { severed(t, e, true, false) }, want: wants{checks(calm, holds, breaks), func(want *evidence.Record) {
 			want.Faults = []evidence.Fault{{Kind: "sever", Target: "wire", Undo: "heal", Witnesses: []string{"caller: 1 unknown"}}}

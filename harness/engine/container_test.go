@@ -26,7 +26,7 @@ func world(t *testing.T) (*Engine, *Network, string) {
 	}
 	e, err := Connect(t.Context())
 	require.NoError(t, err)
-	built, err := e.Image(t.Context(), image.Recipe("toxiproxy"))
+	built, err := e.Image(t.Context(), image.Recipe("links"))
 	require.NoError(t, err)
 	n := e.BeginNetwork(t.Context(), "test")
 	require.NoError(t, n.Made())

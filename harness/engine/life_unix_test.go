@@ -50,7 +50,7 @@ func child(way string) error {
 	if after := os.Environ(); !slices.Equal(slices.Sorted(slices.Values(before)), slices.Sorted(slices.Values(after))) {
 		return fmt.Errorf("the environment was %q and is %q", before, after)
 	}
-	built, err := e.Image(ctx, image.Recipe("toxiproxy"))
+	built, err := e.Image(ctx, image.Recipe("links"))
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func needsEngine(t *testing.T) *client.Client {
 	}
 	e, err := Connect(t.Context())
 	require.NoError(t, err)
-	_, err = e.Image(t.Context(), image.Recipe("toxiproxy")) // in the cache of this process, not in a child's
+	_, err = e.Image(t.Context(), image.Recipe("links")) // in the cache of this process, not in a child's
 	require.NoError(t, err)
 	return e.cli
 }

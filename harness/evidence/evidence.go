@@ -6,6 +6,7 @@
 package evidence
 
 import (
+	"fmt"
 	"time"
 
 	"assay/harness/history"
@@ -119,6 +120,10 @@ type Link struct {
 	Name string `json:"name"`
 	From string `json:"from"` // "test" or "containers"
 	To   string `json:"to"`   // node:port
+	// What went over it in all. A link between containers whose proxies could not be asked tells nothing.
+	Connections int64 `json:"connections,omitempty"`
+	Sent        int64 `json:"sent,omitempty"`     // bytes, to the server
+	Received    int64 `json:"received,omitempty"` // bytes, from the server
 }
 
 // Side is one side of the comparison that a claim is: the subject, which has the mechanism, or a control, which lacks it.
@@ -156,6 +161,33 @@ type Fault struct {
 	Nature    string   `json:"nature,omitempty"` // what shows that it was what it says, such as the exit status that a kill left
 	Halved    bool     `json:"halved,omitempty"` // sabotage has made it half of what it says
 	Window    int      `json:"window,omitempty"` // of the schedule, counted from 1; 0 for what the scenario did by itself
+	// Traffic is what went over links while it was in force: over those that it is about, and over any other that was used.
+	Traffic []Traffic `json:"traffic,omitempty"`
+	// Past are clients, in words, whose only link it cut and whose operations succeeded all the same.
+	Past []string `json:"past,omitempty"`
+}
+
+// Traffic is what went over a link.
+type Traffic struct {
+	Link        string `json:"link"`
+	Connections int64  `json:"connections"` // that were made
+	Sent        int64  `json:"sent"`        // bytes, to the server
+	Received    int64  `json:"received"`    // bytes, from the server
+}
+
+// String words it, as in "consumers: 1 new connection, 1200 bytes to the server, none back".
+func (t Traffic) String() string {
+	return fmt.Sprintf("%s: %s, %s to the server, %s back", t.Link, count(t.Connections, "new connection"), count(t.Sent, "byte"), count(t.Received, "byte"))
+}
+
+func count(n int64, of string) string {
+	switch n {
+	case 0:
+		return "no " + of + "s"
+	case 1:
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }
 
 // Measurement is a figure and the interval that was predicted for it; a null bound is open. The prediction is as wide as the noise

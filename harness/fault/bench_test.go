@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Shopify/toxiproxy/v2"
 	"github.com/stretchr/testify/require"
 )
 
@@ -31,60 +30,6 @@ func echo(t testing.TB) string {
 func quantile(all []time.Duration, q float64) time.Duration {
 	slices.Sort(all)
 	return all[int(q*float64(len(all)-1))]
-}
-
-// A round trip through a Link costs at most 1.2 times one through a bare embedded Toxiproxy, by the medians of round trips
-// that were measured in turn.
-func BenchmarkLinkRoundTrip(b *testing.B) {
-	const budget, least = 1.2, 3000
-	to := echo(b)
-	l := inProcess(b, newHooks().Hooks, "orders", to)
-	bare := toxiproxy.NewProxy(api, "bare", "127.0.0.1:0", to)
-	require.NoError(b, bare.Start())
-	b.Cleanup(bare.Stop)
-
-	type arm struct {
-		conn net.Conn
-		took []time.Duration
-	}
-	arms := []*arm{{conn: dial(b, l)}, {}}
-	var err error
-	arms[1].conn, err = net.Dial("tcp", bare.Listen)
-	require.NoError(b, err)
-	defer arms[1].conn.Close()
-	message := make([]byte, 64)
-	pair := func(n int) {
-		for i := range arms { // whoever goes second finds the processor warm: in turn
-			a := arms[(i+n)%2]
-			start := time.Now()
-			if _, err := a.conn.Write(message); err != nil {
-				b.Fatal(err)
-			}
-			if _, err := io.ReadFull(a.conn, message); err != nil {
-				b.Fatal(err)
-			}
-			a.took = append(a.took, time.Since(start))
-		}
-	}
-	require.NoError(b, arms[0].conn.SetDeadline(time.Time{}))
-	for n := range 200 {
-		pair(n)
-	}
-	arms[0].took, arms[1].took = nil, nil
-	for b.Loop() {
-		pair(len(arms[0].took))
-	}
-	for len(arms[0].took) < least {
-		pair(len(arms[0].took))
-	}
-	link, plain := quantile(arms[0].took, 0.5), quantile(arms[1].took, 0.5)
-	ratio := float64(link) / float64(plain)
-	b.ReportMetric(ratio, "ratio")
-	b.ReportMetric(float64(link.Nanoseconds()), "link-ns")
-	b.ReportMetric(float64(plain.Nanoseconds()), "bare-ns")
-	if ratio > budget {
-		b.Fatalf("a round trip through a link takes %v, through a bare Toxiproxy %v: %.2f times as long, at most %.1f are allowed", link, plain, ratio, budget)
-	}
 }
 
 // From the call of a fault until an established connection has felt it, or until it is certain to feel it with the next byte,

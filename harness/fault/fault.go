@@ -2,8 +2,8 @@
 // (Packets), to the parts themselves (Node), and to what they keep their data on (Disk). Every fault is a value with a window
 // in time and an undo.
 //
-// It is the sole importer of Toxiproxy, both the server embedded in the test process and the client of one that runs in a
-// container. Judging whether a fault was felt may not enter: that is for who sees the operations (harness).
+// What carries the bytes of a link is package wire. Judging whether a fault was felt may not enter: that is for who sees the operations
+// (harness).
 package fault
 
 import (
@@ -17,8 +17,10 @@ import (
 // Hooks is where faults happen: the clock of the test, and who wants to know.
 type Hooks struct {
 	Now       func() time.Duration // monotonic, since the test's epoch
+	Seed      uint64               // of what is drawn
 	Sabotaged bool                 // injections do nothing: the test of the tests
 	Halved    bool                 // injections do half of what they say, where that has a size: its other mode
+	Links     func() []*Link       // all there are, whose traffic during a fault is counted; nil for none
 	Injected  func(*Fault)
 	Healed    func(*Fault)
 	Fatal     func(error) // ends the test; it does not return
@@ -31,12 +33,15 @@ type Fault struct {
 	Detail string        // e.g. "client to server", "500ms server to client"
 	Undo   string        // what undoes it: "heal", "restart", "resume"
 	Delay  time.Duration // how much it delays, each way that it delays; 0 for other kinds
+	Cuts   bool          // nothing gets through the link that is its target
 	Halved bool          // sabotage has made it half of what it says
 
 	hooks   *Hooks
 	undo    func() error
 	nature  func() (string, error) // nil where there is nothing to show yet
 	packets func() (tally, error)  // of packets' faults
+	used    map[*Link]Traffic      // before it
+	traffic map[*Link]Traffic      // while it lasted
 
 	mu            sync.Mutex
 	from, to      time.Duration // with the injection and the undo
@@ -84,19 +89,22 @@ func (f *Fault) Heal() error {
 		f.mu.Unlock()
 		return nil
 	}
-	ending := f.hooks.Now()
+	ending, traffic := f.hooks.Now(), f.since()
 	if err := f.undo(); err != nil {
 		f.mu.Unlock()
 		return fmt.Errorf("%s of %s: %w", f.Undo, f, err)
 	}
-	f.healed, f.ending, f.to = true, ending, f.hooks.Now()
+	f.healed, f.ending, f.to, f.traffic = true, ending, f.hooks.Now(), traffic
 	f.mu.Unlock()
 	f.hooks.Healed(f)
 	return nil
 }
 
-// Packets is how many packets a fault of Packets has met so far, as the kernel has counted them: lost, or answered with a reset. It
-// is 0 for other faults.
+// OfPackets tells whether it is one of Packets.
+func (f *Fault) OfPackets() bool { return f.packets != nil }
+
+// Packets is how many packets a fault of Packets has met so far, as was counted in the network stack: lost, late, doubled, damaged, or
+// answered with a reset. It is 0 for other faults.
 func (f *Fault) Packets() int {
 	if f.packets == nil {
 		return 0
@@ -106,6 +114,31 @@ func (f *Fault) Packets() int {
 		f.hooks.Fatal(fmt.Errorf("count the packets of %s: %w", f, err))
 	}
 	return n.met
+}
+
+// Traffic is what went over each link while the fault was in force, once it is healed. A link that was made meanwhile is counted from its
+// first byte; one that could not be asked is left out.
+func (f *Fault) Traffic() map[*Link]Traffic {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.traffic
+}
+
+// since is what went over each link since the injection.
+func (f *Fault) since() map[*Link]Traffic {
+	now := f.hooks.use()
+	for l, t := range now {
+		before := f.used[l]
+		now[l] = Traffic{Connections: t.Connections - before.Connections, Sent: t.Sent - before.Sent, Received: t.Received - before.Received}
+	}
+	return now
+}
+
+func (h *Hooks) use() map[*Link]Traffic {
+	if h.Links == nil {
+		return nil
+	}
+	return Use(h.Links())
 }
 
 // Nature says what shows that the fault was what it says, beside being felt: the exit status that a kill has left, what a power cut has
@@ -145,7 +178,7 @@ func (h *Hooks) inject(f *Fault, do, undo func() error) *Fault {
 	if err := do(); err != nil {
 		h.Fatal(fmt.Errorf("inject %s: %w", f, err))
 	}
-	f.first = h.Now()
+	f.first, f.used = h.Now(), h.use()
 	h.Injected(f)
 	return f
 }

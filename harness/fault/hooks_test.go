@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Shopify/toxiproxy/v2"
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
+
+	"assay/harness/fault/wire"
 )
 
 // limit bounds every wait of these tests for something that is to happen. It is far beyond what a busy machine needs, and far
@@ -234,8 +234,8 @@ func heal(t testing.TB, faults ...*Fault) {
 	}
 }
 
-// place makes links in one of the two places in which Toxiproxy runs.
-type place func(t testing.TB, s *Hooks, name, to string) *Link
+// maker makes links in one of the two places in which wires run.
+type maker func(t testing.TB, s *Hooks, name, to string) *Link
 
 func inProcess(t testing.TB, s *Hooks, name, to string) *Link {
 	t.Helper()
@@ -246,17 +246,13 @@ func inProcess(t testing.TB, s *Hooks, name, to string) *Link {
 	return l
 }
 
-// control serves the API of a Toxiproxy as the one in a container does.
+// control serves wires as the command in a container does.
 func control(t testing.TB) *httptest.Server {
-	api := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	s := httptest.NewServer(api.Routes())
+	c := new(wire.Control)
+	s := httptest.NewServer(c.Handler())
 	t.Cleanup(func() {
-		// What is wedged in Toxiproxy answers neither this nor a graceful close.
-		s.CloseClientConnections()
-		for _, p := range api.Collection.Proxies() {
-			go p.Stop()
-		}
-		go s.Close()
+		s.Close()
+		bounded(t, "closing the wires", func() { require.NoError(t, c.Close()) })
 	})
 	return s
 }
@@ -267,7 +263,7 @@ func inContainer(t testing.TB, s *Hooks, name, to string) *Link {
 	ps.next = freePort(t) // here the "container" shares the ports of this machine
 	ps.Started(strings.TrimPrefix(control(t).URL, "http://"), nil)
 	l := ps.NewLink(s, name, to)
-	<-l.proxy.(*remote).made
+	require.NoError(t, l.place.there())
 	return l
 }
 
@@ -281,9 +277,9 @@ func freePort(t testing.TB) int {
 }
 
 // inBothPlaces runs a test for links of this process and for links between containers: they must not differ.
-func inBothPlaces(t *testing.T, test func(t *testing.T, make place)) {
+func inBothPlaces(t *testing.T, test func(t *testing.T, in maker)) {
 	t.Helper()
-	for name, p := range map[string]place{"in process": inProcess, "in a container": inContainer} {
+	for name, p := range map[string]maker{"in process": inProcess, "in a container": inContainer} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, p)
@@ -292,7 +288,7 @@ func inBothPlaces(t *testing.T, test func(t *testing.T, make place)) {
 }
 
 // both returns a link with a server at its end.
-func both(t testing.TB, in place) (*spied, *Link, *backend) {
+func both(t testing.TB, in maker) (*spied, *Link, *backend) {
 	t.Helper()
 	st, s := newHooks(), serve(t)
 	return st, in(t, st.Hooks, "orders", s.address()), s

@@ -3,7 +3,6 @@ package fault
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -20,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"assay/harness/fault/wire"
 	"assay/harness/history"
 )
 
@@ -31,8 +31,8 @@ func ends(d Direction, client, server *net.TCPConn) (from, to *net.TCPConn) {
 	return server, client
 }
 
-func inEachDirection(t *testing.T, test func(t *testing.T, in place, d Direction)) {
-	inBothPlaces(t, func(t *testing.T, in place) {
+func inEachDirection(t *testing.T, test func(t *testing.T, in maker, d Direction)) {
+	inBothPlaces(t, func(t *testing.T, in maker) {
 		for _, d := range []Direction{ClientToServer, ServerToClient} {
 			t.Run(d.String(), func(t *testing.T) {
 				t.Parallel()
@@ -43,7 +43,7 @@ func inEachDirection(t *testing.T, test func(t *testing.T, in place, d Direction
 }
 
 func TestLinkWithoutFaultCarriesBytesBothWays(t *testing.T) {
-	inBothPlaces(t, func(t *testing.T, in place) {
+	inBothPlaces(t, func(t *testing.T, in maker) {
 		_, l, s := both(t, in)
 		client, server := connect(t, l, s)
 		works(t, client, server)
@@ -57,7 +57,7 @@ func TestLinkWithoutFaultCarriesBytesBothWays(t *testing.T) {
 }
 
 func TestDelayHoldsBackOneDirectionOnly(t *testing.T) {
-	inEachDirection(t, func(t *testing.T, in place, d Direction) {
+	inEachDirection(t, func(t *testing.T, in maker, d Direction) {
 		_, l, s := both(t, in)
 		client, server := connect(t, l, s)
 		from, to := ends(d, client, server)
@@ -81,7 +81,7 @@ func TestDelayHoldsBackOneDirectionOnly(t *testing.T) {
 }
 
 func TestDelayBothWaysAddsUpInARoundTrip(t *testing.T) {
-	inBothPlaces(t, func(t *testing.T, in place) {
+	inBothPlaces(t, func(t *testing.T, in maker) {
 		_, l, s := both(t, in)
 		client, server := connect(t, l, s)
 		const delay = 100 * time.Millisecond
@@ -102,7 +102,7 @@ func TestDelayBothWaysAddsUpInARoundTrip(t *testing.T) {
 }
 
 func TestDelaysOfOneDirectionAddUp(t *testing.T) {
-	inBothPlaces(t, func(t *testing.T, in place) {
+	inBothPlaces(t, func(t *testing.T, in maker) {
 		_, l, s := both(t, in)
 		client, server := connect(t, l, s)
 		first, second := l.Delay(ClientToServer, 100*time.Millisecond), l.Delay(ClientToServer, 150*time.Millisecond)
@@ -122,7 +122,11 @@ func TestDelaysOfOneDirectionAddUp(t *testing.T) {
 
 // With Toxiproxy's own toxics the bytes would stay where they are for an hour, and the next fault would end the process.
 func TestBytesHeldForASenderThatIsGoneArriveWhenAllIsHealed(t *testing.T) {
-	_, l, s := both(t, inProcess)
+	inBothPlaces(t, bytesHeldArrive)
+}
+
+func bytesHeldArrive(t *testing.T, in maker) {
+	_, l, s := both(t, in)
 	client, server := connect(t, l, s)
 	first, second := l.Delay(ClientToServer, time.Millisecond), l.Delay(ClientToServer, forever)
 	write(t, client, "last words")
@@ -143,7 +147,11 @@ func TestBytesHeldForASenderThatIsGoneArriveWhenAllIsHealed(t *testing.T) {
 
 // A fault that comes or goes lets nothing go early that another holds back.
 func TestDelayHoldsThroughOtherFaults(t *testing.T) {
-	_, l, s := both(t, inProcess)
+	inBothPlaces(t, delayHolds)
+}
+
+func delayHolds(t *testing.T, in maker) {
+	_, l, s := both(t, in)
 	client, server := connect(t, l, s)
 	const delay = 300 * time.Millisecond
 	l.Delay(ClientToServer, delay)
@@ -156,24 +164,8 @@ func TestDelayHoldsThroughOtherFaults(t *testing.T) {
 	assert.GreaterOrEqual(t, time.Since(start), delay)
 }
 
-// Between containers it is Toxiproxy that would lose count: connections are closed, and nothing is stuck.
-func TestHealOfAnotherThanTheLastFaultBetweenContainersClosesConnections(t *testing.T) {
-	_, l, s := both(t, inContainer)
-	client, server := connect(t, l, s)
-	first, second := l.Delay(ClientToServer, time.Millisecond), l.Delay(ClientToServer, forever)
-	heal(t, first)
-	closes(t, client)
-	closes(t, server)
-	client, server = connect(t, l, s)
-	write(t, client, "held")
-	write(t, server, "free")
-	arrives(t, client, "free")
-	heal(t, second)
-	arrives(t, server, "held")
-}
-
 func TestThrottleLimitsOneDirectionOnly(t *testing.T) {
-	inEachDirection(t, func(t *testing.T, in place, d Direction) {
+	inEachDirection(t, func(t *testing.T, in maker, d Direction) {
 		_, l, s := both(t, in)
 		client, server := connect(t, l, s)
 		from, to := ends(d, client, server)
@@ -206,7 +198,7 @@ func TestThrottleLimitsOneDirectionOnly(t *testing.T) {
 }
 
 func TestDropIsABlackHoleInOneDirection(t *testing.T) {
-	inEachDirection(t, func(t *testing.T, in place, d Direction) {
+	inEachDirection(t, func(t *testing.T, in maker, d Direction) {
 		_, l, s := both(t, in)
 		client, server := connect(t, l, s)
 		works(t, client, server)
@@ -219,7 +211,6 @@ func TestDropIsABlackHoleInOneDirection(t *testing.T) {
 
 		// New connections can be made, and are half-open too.
 		newClient, newServer := connect(t, l, s)
-		connect(t, l, s) // Toxiproxy sets up one after the other: the former is all there now, also what has nothing to pass on
 		newFrom, newTo := ends(d, newClient, newServer)
 		write(t, newFrom, "lost")
 		write(t, newTo, "kept")
@@ -235,7 +226,7 @@ func TestDropIsABlackHoleInOneDirection(t *testing.T) {
 }
 
 func TestDropBothWays(t *testing.T) {
-	inBothPlaces(t, func(t *testing.T, in place) {
+	inBothPlaces(t, func(t *testing.T, in maker) {
 		_, l, s := both(t, in)
 		idle, idleServer := connect(t, l, s)
 		client, server := connect(t, l, s)
@@ -253,22 +244,89 @@ func TestDropBothWays(t *testing.T) {
 	})
 }
 
-// A real black hole would swallow a FIN as well. Toxiproxy passes it on, as Drop's comment says.
-func TestDropLetsTheEndOfAConnectionThrough(t *testing.T) {
-	inEachDirection(t, func(t *testing.T, in place, d Direction) {
+// A black hole swallows the end of a connection, too.
+func TestDropSwallowsTheEndOfAConnection(t *testing.T) {
+	inEachDirection(t, func(t *testing.T, in maker, d Direction) {
 		_, l, s := both(t, in)
 		client, server := connect(t, l, s)
+		works(t, client, server)
 		from, to := ends(d, client, server)
 		f := l.Drop(d)
 		write(t, from, "lost")
-		require.NoError(t, from.Close())
-		eof(t, to)
+		require.NoError(t, from.CloseWrite())
+		write(t, to, "kept")
+		arrives(t, from, "kept")
+		hearsNothing(t, to)
 		heal(t, f)
+		closes(t, to)
+	})
+}
+
+// Who has said all closes that direction, and waits for the answer: a wire passes that on, under every fault that passes anything on.
+func TestHalfClosePassesInBothDirections(t *testing.T) {
+	faults := map[string]func(*Link) *Fault{
+		"no fault":     nil,
+		"delay":        func(l *Link) *Fault { return l.Delay(Both, 20*time.Millisecond) },
+		"throttle":     func(l *Link) *Fault { return l.Throttle(Both, 1_000_000) },
+		"healed sever": func(l *Link) *Fault { f := l.Sever(); heal(t, f); return f },
+		"healed reset": func(l *Link) *Fault { f := l.Reset(); heal(t, f); return f },
+	}
+	inEachDirection(t, func(t *testing.T, in maker, d Direction) {
+		for name, inject := range faults {
+			_, l, s := both(t, in)
+			if inject != nil {
+				inject(l)
+			}
+			client, server := connect(t, l, s)
+			from, to := ends(d, client, server)
+			write(t, from, "question")
+			start := time.Now()
+			require.NoError(t, from.CloseWrite())
+			arrives(t, to, "question")
+			eof(t, to)
+			if name == "delay" {
+				require.GreaterOrEqual(t, time.Since(start), 20*time.Millisecond, "the end is held as the bytes are")
+			}
+			write(t, to, "answer")
+			require.NoError(t, to.CloseWrite())
+			arrives(t, from, "answer")
+			eof(t, from)
+		}
+	})
+}
+
+// The end of a direction is something that travels on a connection, so a link that resets does so.
+func TestResetMeetsAHalfClose(t *testing.T) {
+	inEachDirection(t, func(t *testing.T, in maker, d Direction) {
+		_, l, s := both(t, in)
+		client, server := connect(t, l, s)
+		works(t, client, server)
+		from, to := ends(d, client, server)
+		l.Reset()
+		require.NoError(t, from.CloseWrite())
+		for _, end := range []net.Conn{from, to} {
+			_, err := end.Read(make([]byte, 1))
+			assert.ErrorIs(t, err, syscall.ECONNRESET)
+		}
+	})
+}
+
+// A wire passes on how a connection ends.
+func TestResetOfAPeerArrivesAsOne(t *testing.T) {
+	inEachDirection(t, func(t *testing.T, in maker, d Direction) {
+		_, l, s := both(t, in)
+		client, server := connect(t, l, s)
+		works(t, client, server)
+		from, to := ends(d, client, server)
+		require.NoError(t, from.SetLinger(0))
+		require.NoError(t, from.Close())
+		_, err := to.Read(make([]byte, 1))
+		assert.ErrorIs(t, err, syscall.ECONNRESET)
 	})
 }
 
 func TestSeverClosesAndRefuses(t *testing.T) {
-	inBothPlaces(t, func(t *testing.T, in place) {
+	inBothPlaces(t, func(t *testing.T, in maker) {
 		_, l, s := both(t, in)
 		client, server := connect(t, l, s)
 		works(t, client, server)
@@ -288,7 +346,7 @@ func TestSeverClosesAndRefuses(t *testing.T) {
 }
 
 func TestLinkSeveredTwiceIsBackWhenBothAreHealed(t *testing.T) {
-	inBothPlaces(t, func(t *testing.T, in place) {
+	inBothPlaces(t, func(t *testing.T, in maker) {
 		_, l, s := both(t, in)
 		first, second := l.Sever(), l.Sever()
 		heal(t, first)
@@ -301,7 +359,7 @@ func TestLinkSeveredTwiceIsBackWhenBothAreHealed(t *testing.T) {
 }
 
 func TestResetHitsWhoSpeaks(t *testing.T) {
-	inEachDirection(t, func(t *testing.T, in place, d Direction) {
+	inEachDirection(t, func(t *testing.T, in maker, d Direction) {
 		_, l, s := both(t, in)
 		idle, idleServer := connect(t, l, s)
 		works(t, idle, idleServer)
@@ -314,12 +372,8 @@ func TestResetHitsWhoSpeaks(t *testing.T) {
 			from, to := ends(d, c[0], c[1])
 			write(t, from, "x")
 			for _, end := range []net.Conn{from, to} {
-				if _, container := l.proxy.(*remote); container && c[0] == old {
-					eof(t, end)
-				} else {
-					_, err := end.Read(make([]byte, 1))
-					assert.ErrorIs(t, err, syscall.ECONNRESET)
-				}
+				_, err := end.Read(make([]byte, 1))
+				assert.ErrorIs(t, err, syscall.ECONNRESET)
 			}
 		}
 		heal(t, f)
@@ -331,7 +385,11 @@ func TestResetHitsWhoSpeaks(t *testing.T) {
 
 // A connection that was made under Reset and stayed idle is a good one afterwards: what is said last on it is not lost.
 func TestConnectionThatSurvivedResetEndsWell(t *testing.T) {
-	_, l, s := both(t, inProcess)
+	inBothPlaces(t, endsWell)
+}
+
+func endsWell(t *testing.T, in maker) {
+	_, l, s := both(t, in)
 	f := l.Reset()
 	client, server := connect(t, l, s)
 	heal(t, f)
@@ -358,7 +416,7 @@ var every = []func(*Link) *Fault{
 }
 
 func TestFaultsOfOneLinkHealInAnyOrder(t *testing.T) {
-	inBothPlaces(t, func(t *testing.T, in place) {
+	inBothPlaces(t, func(t *testing.T, in maker) {
 		for i, order := range [][]int{{0, 1, 2, 3, 4, 5, 6}, {6, 5, 4, 3, 2, 1, 0}, {3, 0, 5, 6, 2, 4, 1}, {5, 1, 4, 0, 6, 3, 2}} {
 			st, l, s := both(t, in)
 			client, server := connect(t, l, s)
@@ -399,7 +457,7 @@ func TestBadArgumentsEndTheTestAndInjectNothing(t *testing.T) {
 }
 
 func TestSabotagedFaultsDoNothingAndLookTheSame(t *testing.T) {
-	inBothPlaces(t, func(t *testing.T, in place) {
+	inBothPlaces(t, func(t *testing.T, in maker) {
 		st, l, s := both(t, in)
 		st.Sabotaged = true
 		client, server := connect(t, l, s)
@@ -483,7 +541,7 @@ func TestLinkToNowhereRefuses(t *testing.T) {
 
 // The server's process is gone and its address is not: dialling succeeds, and then there is nobody.
 func TestLinkToADeadServerCutsOff(t *testing.T) {
-	inBothPlaces(t, func(t *testing.T, in place) {
+	inBothPlaces(t, func(t *testing.T, in maker) {
 		_, l, s := both(t, in)
 		require.NoError(t, s.Close())
 		closes(t, dial(t, l))
@@ -524,15 +582,12 @@ func TestHealComesBackThoughAReceiverDoesNotRead(t *testing.T) {
 		"delay":    func(l *Link, d Direction) *Fault { return l.Delay(d, time.Millisecond) },
 		"throttle": func(l *Link, d Direction) *Fault { return l.Throttle(d, 1_000_000_000) },
 	}
-	inEachDirection(t, func(t *testing.T, in place, d Direction) {
+	inEachDirection(t, func(t *testing.T, in maker, d Direction) {
 		for kind, inject := range faults {
 			for _, others := range []int{0, 3} {
 				t.Run(fmt.Sprintf("%s, %d others", kind, others), func(t *testing.T) {
 					t.Parallel()
 					_, l, s := both(t, in)
-					if _, container := l.proxy.(*remote); container && testing.Short() && (kind != "delay" || others == 0) {
-						t.Skipf("-short leaves out what waits %v for Toxiproxy, save one of each kind", stallLimit)
-					}
 					client, server := connect(t, l, s)
 					from, _ := ends(d, client, server)
 					f := inject(l, d)
@@ -557,29 +612,9 @@ func TestHealComesBackThoughAReceiverDoesNotRead(t *testing.T) {
 	})
 }
 
-func TestFaultThatCannotBePutOnAStalledConnectionEndsTheTest(t *testing.T) {
-	t.Parallel()
-	for _, d := range []Direction{ClientToServer, ServerToClient} {
-		st, l, s := both(t, inContainer)
-		client, server := connect(t, l, s)
-		from, _ := ends(d, client, server)
-		stall(t, from)
-		bounded(t, "the injection", func() {
-			err := fatal(t, func() { l.Drop(d) })
-			assert.ErrorContains(t, err, "inject drop "+d.String()+" on orders: a client or server does not read what is sent to it")
-			assert.ErrorContains(t, err, "toxiproxy#558")
-		})
-		assert.Empty(t, st.injected)
-		reaches(t, l, s) // what a cleanup does on the link comes back
-		heal(t, l.Delay(d, time.Millisecond), l.Sever())
-		reaches(t, l, s)
-	}
-}
-
 func TestStalledConnectionHasFaultsLikeAnyOther(t *testing.T) {
-	t.Parallel()
-	for _, d := range []Direction{ClientToServer, ServerToClient} {
-		_, l, s := both(t, inProcess)
+	inEachDirection(t, func(t *testing.T, in maker, d Direction) {
+		_, l, s := both(t, in)
 		client, server := connect(t, l, s)
 		from, to := ends(d, client, server)
 		stall(t, from)
@@ -602,7 +637,7 @@ func TestStalledConnectionHasFaultsLikeAnyOther(t *testing.T) {
 		arrives(t, from, "kept")
 		heal(t, f)
 		reaches(t, l, s)
-	}
+	})
 }
 
 // Sever and Retarget wait for nobody.
@@ -626,7 +661,7 @@ func TestStalledConnectionIsCutLikeAnyOther(t *testing.T) {
 // A random life of a link: whatever is injected and healed, in whatever order, while clients talk, come and go, the link is
 // as new when all is healed.
 func TestLinkSurvivesAnyLife(t *testing.T) {
-	inBothPlaces(t, func(t *testing.T, in place) {
+	inBothPlaces(t, func(t *testing.T, in maker) {
 		rapid.Check(t, func(rt *rapid.T) {
 			_, l, s := both(t, in)
 			defer func() { require.NoError(t, l.Close()) }()
@@ -634,9 +669,7 @@ func TestLinkSurvivesAnyLife(t *testing.T) {
 			for range rapid.IntRange(1, 40).Draw(rt, "steps") {
 				switch what := rapid.IntRange(0, len(every)+5).Draw(rt, "step"); {
 				case what < len(every):
-					if f := unlessItStalls(every[what], l); f != nil {
-						lasting = append(lasting, f)
-					}
+					lasting = append(lasting, every[what](l))
 				case what < len(every)+3 && len(lasting) > 0:
 					i := rapid.IntRange(0, len(lasting)-1).Draw(rt, "heal")
 					heal(t, lasting[i])
@@ -657,18 +690,6 @@ func TestLinkSurvivesAnyLife(t *testing.T) {
 			reaches(t, l, s)
 		})
 	})
-}
-
-// unlessItStalls injects a fault between containers, where Toxiproxy may get stuck: that is told, and the link goes on.
-func unlessItStalls(inject func(*Link) *Fault, l *Link) (f *Fault) {
-	if _, container := l.proxy.(*remote); container {
-		defer func() {
-			if e := recover(); e != nil && !errors.Is(e.(ended), errStalled) {
-				panic(e)
-			}
-		}()
-	}
-	return inject(l)
 }
 
 func TestCloseLeavesNothingRunning(t *testing.T) {
@@ -696,12 +717,6 @@ func TestCloseLeavesNothingRunning(t *testing.T) {
 			require.NoError(t, l.Close())
 			bounded(t, "the end of the connections", busy.Wait)
 			s.Close()
-			g := l.proxy.(*embedded).now.Load()
-			require.Eventually(t, func() bool {
-				g.mu.Lock()
-				defer g.mu.Unlock()
-				return len(g.pairs) == 0
-			}, limit, 10*time.Millisecond, "connections are left open")
 		}
 		left := ""
 		for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
@@ -820,23 +835,37 @@ func TestFaultSaysWhatItIs(t *testing.T) {
 	assert.Equal(t, "direction 8", Direction(8).String())
 }
 
-// weaker is a proxy that does half of what it is told.
-type weaker struct{ proxy }
+// weaker is a wire that does half of what it is told.
+type weaker struct{ place }
 
-func (w weaker) add(effects []effect) error    { return w.proxy.add(halves(effects)) }
-func (w weaker) remove(effects []effect) error { return w.proxy.remove(halves(effects)) }
-
-func halves(effects []effect) []effect {
-	effects = slices.Clone(effects)
-	for i := range effects {
-		effects[i].delay /= 2
-		effects[i].rate *= 2
+func (w weaker) Set(s wire.State) (wire.Report, error) {
+	s.Effects = slices.Clone(s.Effects)
+	for i := range s.Effects {
+		s.Effects[i].Delay /= 2
+		s.Effects[i].Rate *= 2
 	}
-	return effects
+	return w.place.Set(s)
 }
 
 func weak(l *Link) *Link {
-	l.proxy = weaker{l.proxy}
+	l.place = weaker{l.place}
+	return l
+}
+
+// leaky is a wire that does nothing of what it is told, and measures.
+type leaky struct{ place }
+
+func (w leaky) Set(s wire.State) (wire.Report, error) {
+	s.Effects = slices.Clone(s.Effects)
+	for i := range s.Effects {
+		s.Effects[i].Kind = wire.Throttles
+		s.Effects[i].Rate = 1 << 30
+	}
+	return w.place.Set(s)
+}
+
+func leak(l *Link) *Link {
+	l.place = leaky{l.place}
 	return l
 }
 
@@ -849,43 +878,77 @@ func TestNatureOfLinksFaults(t *testing.T) {
 	}{
 		"delay":           {func(l *Link) *Fault { return l.Delay(Both, 60*time.Millisecond) }, "chunks of bytes were held, each for 6", ""},
 		"half a delay":    {func(l *Link) *Fault { return weak(l).Delay(Both, 60*time.Millisecond) }, "", "one was held for 3"},
-		"throttle":        {func(l *Link) *Fault { return l.Throttle(ClientToServer, 20_000) }, "bytes went through in", ""},
+		"throttle":        {func(l *Link) *Fault { return l.Throttle(Both, 20_000) }, "bytes went through in", ""},
 		"half a throttle": {func(l *Link) *Fault { return weak(l).Throttle(ClientToServer, 20_000) }, "", "bytes went through in"},
+		"drop":            {func(l *Link) *Fault { return l.Drop(Both) }, "10000 bytes vanished, nothing went through", ""},
+		"leaky drop":      {func(l *Link) *Fault { return leak(l).Drop(ServerToClient) }, "", "10000 bytes went through"},
+		"reset":           {(*Link).Reset, "1 connection was reset, nothing went through", ""},
+		"leaky reset":     {func(l *Link) *Fault { return leak(l).Reset() }, "", "bytes went through"},
+		"sever":           {(*Link).Sever, "1 connection was closed, nothing went through", ""},
+		"leaky sever":     {func(l *Link) *Fault { return leak(l).Sever() }, "", "bytes went through"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHooks()
-			server, err := net.Listen("tcp", "127.0.0.1:0")
-			require.NoError(t, err)
-			defer server.Close()
-			go func() {
-				for conn, err := server.Accept(); err == nil; conn, err = server.Accept() {
-					go io.Copy(conn, conn)
+			inBothPlaces(t, func(t *testing.T, in maker) {
+				h, to := newHooks(), echo(t)
+				l := in(t, h.Hooks, "wire", to)
+				h.Links = func() []*Link { return []*Link{l} }
+				conn := dial(t, l)
+				bytes := make([]byte, 10_000)
+				trip := func() error {
+					if _, err := conn.Write(bytes); err != nil {
+						return err
+					}
+					_, err := io.ReadFull(conn, bytes)
+					return err
 				}
-			}()
-			l, err := NewLink(h.Hooks, "wire", "echo:7")
-			require.NoError(t, err)
-			defer l.Close()
-			require.NoError(t, l.Retarget(server.Addr().String()))
-			conn, err := net.Dial("tcp", l.Address())
-			require.NoError(t, err)
-			defer conn.Close()
-			f := c.does(l)
-			said, err := f.Nature()
-			require.NoError(t, err)
-			require.Empty(t, said, "nothing has passed")
-			bytes := make([]byte, 10_000)
-			_, err = conn.Write(bytes)
-			require.NoError(t, err)
-			_, err = io.ReadFull(conn, bytes)
-			require.NoError(t, err)
-			heal(t, f)
-			said, err = f.Nature()
-			if c.fails != "" {
-				require.ErrorContains(t, err, c.fails)
-				return
-			}
-			require.NoError(t, err)
-			require.Contains(t, said, c.says)
+				require.NoError(t, trip())
+				f := c.does(l)
+				said, err := f.Nature()
+				require.NoError(t, err)
+				require.Empty(t, said, "it is not over")
+				if strings.HasSuffix(name, "drop") && c.fails == "" {
+					require.NoError(t, conn.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+				}
+				_ = trip()
+				heal(t, f)
+				said, err = f.Nature()
+				if c.fails != "" {
+					require.ErrorContains(t, err, c.fails)
+					require.Equal(t, int64(10_000), f.Traffic()[l].Received)
+					return
+				}
+				require.NoError(t, err)
+				require.Contains(t, said, c.says)
+			})
 		})
 	}
+
+	st, l, _ := both(t, inProcess)
+	st.Halved = true
+	f := l.Delay(Both, 2*time.Millisecond)
+	heal(t, f)
+	said, err := f.Nature()
+	require.NoError(t, err)
+	require.Empty(t, said, "laws are to notice by themselves")
+}
+
+func TestTrafficOfAFault(t *testing.T) {
+	inBothPlaces(t, func(t *testing.T, in maker) {
+		st, l, s := both(t, in)
+		other := in(t, st.Hooks, "other", s.address())
+		st.Links = func() []*Link { return []*Link{l, other} }
+		client, server := connect(t, l, s)
+		works(t, client, server)
+		f := l.Delay(Both, time.Millisecond)
+		require.Empty(t, f.Traffic(), "it is not over")
+		write(t, client, "to the server")
+		arrives(t, server, "to the server")
+		works(connectTo(t, l, s))
+		heal(t, f)
+		require.Equal(t, map[*Link]Traffic{l: {Connections: 1, Sent: 17, Received: 4}, other: {}}, f.Traffic())
+		works(t, client, server)
+		require.Equal(t, Traffic{Connections: 2, Sent: 25, Received: 12}, Use([]*Link{l})[l])
+	})
+	ps := NewProxies("links")
+	require.Empty(t, Use([]*Link{ps.NewLink(newHooks().Hooks, "early", "server:1")}), "nobody waits for it")
 }

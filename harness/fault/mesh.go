@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"assay/harness/fault/wire"
 )
 
 // Mesh is the links between the members of a cluster, each of whom dials each other: for every ordered pair one Link. Any set
@@ -17,18 +19,19 @@ import (
 // is lost only where it is lost on both links of the pair, on A's towards the server and on B's towards the client. Cutting
 // one of the two links alone cuts nothing; the faults here go by who speaks.
 //
-// Cuts are silent (see Link.Drop): bytes vanish, and nobody is told. What they do not model: a member that dials a peer from
-// whom it is cut off is let in by the proxy, and the end of a peer's process is still noticed by an end of its connections.
-// Healing closes the connections of that time; those between members that were not cut off from each other stay.
+// Cuts are silent (see Link.Drop): bytes vanish, and nobody is told, also not of the end of a peer's process. What they do not model: a
+// member that dials a peer from whom it is cut off is let in by the proxy. Healing closes the connections of that time; those between
+// members that were not cut off from each other stay.
 type Mesh struct {
 	Name    string
 	Members []string
 
-	hooks *Hooks
-	ports map[string]string
-	links map[path]*Link
-	probe *remote
-	at    func(member string) (string, error)
+	hooks   *Hooks
+	proxies *Proxies
+	ports   map[string]string
+	links   map[path]*Link
+	probe   *remote
+	at      func(member string) (string, error)
 
 	mu   sync.Mutex
 	cuts map[*Fault][]path
@@ -42,17 +45,15 @@ func (p path) String() string { return p.from + " → " + p.to }
 
 // NewMesh returns the links between the members. The members call each other by their names, and find in the place of each
 // other the proxies. These find a member itself at the host that real tells, and listen at their own address where that member
-// looks for its peers, which at tells as soon as Toxiproxy runs.
+// looks for its peers, which at tells as soon as they run.
 func (ps *Proxies) NewMesh(hooks *Hooks, name string, members []string, real func(member string) string, at func(member string) (string, error)) *Mesh {
-	m := &Mesh{Name: name, Members: members, hooks: hooks, ports: map[string]string{}, links: map[path]*Link{}, cuts: map[*Fault][]path{}, at: at}
+	m := &Mesh{Name: name, Members: members, hooks: hooks, proxies: ps, ports: map[string]string{}, links: map[path]*Link{}, cuts: map[*Fault][]path{}, at: at}
 	for i, member := range members {
 		m.ports[member] = strconv.Itoa(firstPort + i)
 	}
 	for _, p := range m.paths() {
-		m.links[p] = &Link{
-			Name: fmt.Sprintf("%s %s", name, p), To: p.to + ":" + m.ports[p.to], hooks: hooks, address: m.Address(p.to),
-			proxy: ps.proxy(p.from+"-to-"+p.to, net.JoinHostPort(real(p.to), m.ports[p.to]), func() (string, error) { return m.proxyOf(p) }),
-		}
+		m.links[p] = ps.link(hooks, fmt.Sprintf("%s %s", name, p), p.to+":"+m.ports[p.to], m.Address(p.to),
+			net.JoinHostPort(real(p.to), m.ports[p.to]), p.from+"-to-"+p.to, func() (string, error) { return m.proxyOf(p) })
 	}
 	return m
 }
@@ -82,9 +83,8 @@ func between(some, others []string) (all []path) {
 func (m *Mesh) Made() error {
 	var errs []error
 	for _, p := range m.paths() {
-		r := m.links[p].proxy.(*remote)
-		if <-r.made; r.err != nil {
-			errs = append(errs, fmt.Errorf("link %s: %w", m.links[p].Name, r.err))
+		if err := m.links[p].place.there(); err != nil {
+			errs = append(errs, fmt.Errorf("link %s: %w", m.links[p].Name, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -142,9 +142,13 @@ func (m *Mesh) Bridge(member string) *Fault {
 
 // Sever is Partition where everybody is told: connections between the sides are closed (FIN) and new ones refused.
 func (m *Mesh) Sever(sides ...[]string) *Fault {
-	lost := across(sides)
-	return m.inject("sever", divided(sides), sides, lost, lost,
-		func(l *Link) error { return l.proxy.sever() }, func(l *Link) error { return l.proxy.rejoin() })
+	lost, effects := across(sides), map[*Link][]wire.Effect{}
+	for _, p := range lost {
+		if l := m.links[p]; l != nil { // inject tells of others
+			effects[l] = l.effects(Both, wire.Effect{Kind: wire.Severs})
+		}
+	}
+	return m.inject("sever", divided(sides), sides, lost, effects)
 }
 
 func divided(sides [][]string) string {
@@ -170,51 +174,91 @@ func across(sides [][]string) (lost []path) {
 
 // lose makes what is said on the paths vanish, on whichever connection it is said.
 func (m *Mesh) lose(kind, detail string, named [][]string, lost []path) *Fault {
-	effects, paths := map[*Link][]effect{}, []path(nil)
+	effects := map[*Link][]wire.Effect{}
 	add := func(p path, way Direction) {
-		l := m.links[p]
-		if l == nil {
-			return // inject tells
+		if l := m.links[p]; l != nil { // inject tells of others
+			effects[l] = append(effects[l], l.effects(way, wire.Effect{Kind: wire.Drops})...)
 		}
-		if effects[l] == nil {
-			paths = append(paths, p)
-		}
-		effects[l] = append(effects[l], effect{id: l.serial.Add(1), kind: drops, way: way})
 	}
 	for _, p := range lost {
 		add(p, ClientToServer)
 		add(p.back(), ServerToClient)
 	}
-	return m.inject(kind, detail, named, lost, paths,
-		func(l *Link) error { return l.proxy.add(effects[l]) }, func(l *Link) error { return l.proxy.remove(effects[l]) })
+	return m.inject(kind, detail, named, lost, effects)
 }
 
-// inject is one fault on several links, those of the paths: all at once, or none and an error.
-func (m *Mesh) inject(kind, detail string, named [][]string, lost, on []path, do, undo func(*Link) error) *Fault {
+// inject is one fault on several links: all at once, or none and an error. What they measured shows its nature when it is over.
+func (m *Mesh) inject(kind, detail string, named [][]string, lost []path, effects map[*Link][]wire.Effect) *Fault {
 	f := &Fault{Kind: kind, Target: m.Name, Detail: detail, Undo: "heal"}
 	if err := m.valid(named, lost); err != nil {
 		m.hooks.Fatal(fmt.Errorf("inject %s: %w", f, err))
 	}
 	var done []*Link
+	var meters []wire.Meter
+	undo := func() error {
+		var mu sync.Mutex
+		undone, err := each(done, func(l *Link) error {
+			seen, err := l.remove(effects[l])
+			mu.Lock()
+			defer mu.Unlock()
+			meters = append(meters, seen...)
+			return err
+		})
+		done = slices.DeleteFunc(done, func(l *Link) bool { return slices.Contains(undone, l) })
+		return err
+	}
 	m.hooks.inject(f, func() (err error) {
 		var all []*Link
-		for _, p := range on {
-			all = append(all, m.links[p])
+		for _, p := range m.paths() {
+			if l := m.links[p]; effects[l] != nil {
+				all = append(all, l)
+			}
 		}
-		if done, err = each(all, do); err != nil {
-			_, failed := each(done, undo)
-			err = errors.Join(err, failed)
+		if done, err = each(all, func(l *Link) error { return l.add(effects[l]) }); err != nil {
+			err = errors.Join(err, undo())
 		}
 		return err
 	}, func() error {
-		undone, err := each(done, undo)
-		done = slices.DeleteFunc(done, func(l *Link) bool { return slices.Contains(undone, l) })
+		err := undo()
+		if err == nil {
+			f.nature = func() (string, error) { return m.reached(f, lost, meters) } // Heal holds mu
+		}
 		return err
 	})
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.cuts[f] = lost
 	return f
+}
+
+// reached tells who reached whom while the fault lasted, by the bytes on all links: nobody whom it kept apart.
+func (m *Mesh) reached(f *Fault, lost []path, meters []wire.Meter) (string, error) {
+	words, err := dropped(meters)
+	if f.Kind == "sever" {
+		words, err = severed(meters)
+	}
+	if err != nil {
+		return "", err
+	}
+	said := map[path]int64{}
+	meanwhile := f.Traffic()
+	for p, l := range m.links {
+		said[p] += meanwhile[l].Sent
+		said[p.back()] += meanwhile[l].Received
+	}
+	var others []string
+	for _, p := range m.paths() {
+		switch {
+		case slices.Contains(lost, p) && said[p] > 0:
+			return "", fmt.Errorf("%d bytes went through %v", said[p], p)
+		case said[p] > 0:
+			others = append(others, p.String())
+		}
+	}
+	if len(others) == 0 {
+		return words + " on the paths that it cut", nil
+	}
+	return fmt.Sprintf("%s on the paths that it cut; something went through %s", words, strings.Join(others, ", ")), nil
 }
 
 // each does something with all links at the same time, and returns those with which it went well.
@@ -272,7 +316,7 @@ func (m *Mesh) Parts(one, other string) bool {
 // Probe aims a proxy of its own, which listens on the given port, at the one that the member from finds when it dials to: who
 // dials the port travels as from does, and meets the same faults.
 func (m *Mesh) Probe(port int, from, to string) error {
-	p := m.Link(from, to).proxy.(*remote)
+	_ = m.Link(from, to) // there is one, or the test ends
 	if err := m.Made(); err != nil {
 		return err
 	}
@@ -282,11 +326,10 @@ func (m *Mesh) Probe(port int, from, to string) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	state := wire.State{Target: target}
 	if m.probe == nil {
-		m.probe = p.proxies.proxy("probe", target, func() (string, error) { return net.JoinHostPort("0.0.0.0", strconv.Itoa(port)), nil })
+		m.probe = m.proxies.wire("probe", state, func() (string, error) { return net.JoinHostPort("0.0.0.0", strconv.Itoa(port)), nil })
 	}
-	return m.probe.do(func() error {
-		m.probe.p.Upstream = target
-		return m.probe.p.Save()
-	})
+	_, err = m.probe.Set(state)
+	return err
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"assay/harness/fault/wire"
 )
 
 // The members of these meshes are servers in this process, and their networks addresses of this machine: the whole of
@@ -43,10 +45,10 @@ func newMesh(t testing.TB, members ...string) *meshed {
 	return &meshed{m, st, servers}
 }
 
-// wire is a connection that one member has dialled to another.
-type wire struct{ client, server *net.TCPConn }
+// dialled is a connection that one member has dialled to another.
+type dialled struct{ client, server *net.TCPConn }
 
-func (m *meshed) dial(t testing.TB, p path) wire {
+func (m *meshed) dial(t testing.TB, p path) dialled {
 	t.Helper()
 	require.NoError(t, m.Made())
 	address, err := m.proxyOf(p)
@@ -55,13 +57,13 @@ func (m *meshed) dial(t testing.TB, p path) wire {
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })
 	require.NoError(t, c.SetDeadline(time.Now().Add(limit)))
-	return wire{c.(*net.TCPConn), m.servers[p.to].next(t)}
+	return dialled{c.(*net.TCPConn), m.servers[p.to].next(t)}
 }
 
 // wires dials every peer of every member.
-func (m *meshed) wires(t testing.TB) map[path]wire {
+func (m *meshed) wires(t testing.TB) map[path]dialled {
 	t.Helper()
-	all := map[path]wire{}
+	all := map[path]dialled{}
 	for _, p := range m.paths() {
 		all[p] = m.dial(t, p)
 	}
@@ -69,7 +71,7 @@ func (m *meshed) wires(t testing.TB) map[path]wire {
 }
 
 // loses requires that exactly what is said on the lost paths does not arrive, on connections that either of the two dialled.
-func loses(t testing.TB, wires map[path]wire, lost []path) {
+func loses(t testing.TB, wires map[path]dialled, lost []path) {
 	t.Helper()
 	said := func(p path) (speaks, hears *net.TCPConn, speaksBack, hearsBack *net.TCPConn) {
 		out, in := wires[p], wires[p.back()]
@@ -158,7 +160,7 @@ func TestConnectionsOfAMeshWithinASideLive(t *testing.T) {
 	wires := m.wires(t)
 	heal(t, m.Isolate("n1"))
 	kept := maps.Clone(wires)
-	maps.DeleteFunc(kept, func(p path, _ wire) bool { return p.from == "n1" || p.to == "n1" })
+	maps.DeleteFunc(kept, func(p path, _ dialled) bool { return p.from == "n1" || p.to == "n1" })
 	require.Len(t, kept, 2)
 	loses(t, kept, nil)
 	for p, w := range wires {
@@ -168,6 +170,55 @@ func TestConnectionsOfAMeshWithinASideLive(t *testing.T) {
 		}
 	}
 }
+
+// Who reached whom is told by the bytes on the links, and not by what they were told to do.
+func TestNatureOfMeshFaults(t *testing.T) {
+	m := newMesh(t, "n1", "n2", "n3")
+	m.hooks.Links = func() []*Link { return slices.Collect(maps.Values(m.links)) }
+	wires := m.wires(t)
+	nature := func(f *Fault, lost []path) (string, error) {
+		t.Helper()
+		loses(t, wires, lost)
+		heal(t, f)
+		wires = m.wires(t)
+		return f.Nature()
+	}
+	said, err := nature(m.Isolate("n1"), paths("n1>n2 n1>n3 n2>n1 n3>n1"))
+	require.NoError(t, err)
+	require.Equal(t, "8 bytes vanished, nothing went through on the paths that it cut; something went through n2 → n3, n3 → n2", said)
+	said, err = nature(m.Cut("n1", "n2"), paths("n1>n2"))
+	require.NoError(t, err)
+	require.Equal(t, "2 bytes vanished, nothing went through on the paths that it cut; something went through n1 → n3, n2 → n1, n2 → n3, n3 → n1, n3 → n2", said)
+
+	l := m.Link("n1", "n2")
+	whole := l.place
+	leaks := func() error {
+		t.Helper()
+		f, w := m.Cut("n1", "n2"), m.dial(t, path{"n1", "n2"})
+		write(t, w.client, "a")
+		arrives(t, w.server, "a")
+		heal(t, f)
+		_, err := f.Nature()
+		return err
+	}
+	leak(l)
+	require.EqualError(t, leaks(), "1 bytes went through")
+	l.place = asleep{whole}
+	require.EqualError(t, leaks(), "1 bytes went through n1 → n2", "also where the wire itself measures nothing")
+	l.place = whole
+
+	m.wires(t)
+	f := m.Sever([]string{"n1"}, []string{"n2", "n3"})
+	heal(t, f)
+	said, err = f.Nature()
+	require.NoError(t, err)
+	require.Regexp(t, "^[0-9]+ connections were closed, nothing went through on the paths that it cut$", said)
+}
+
+// asleep is a wire that does not hear what it is told.
+type asleep struct{ place }
+
+func (asleep) Set(wire.State) (wire.Report, error) { return wire.Report{}, nil }
 
 func TestBridgeOfFive(t *testing.T) {
 	m := newMesh(t, "n1", "n2", "n3", "n4", "n5")
@@ -254,14 +305,14 @@ func TestOneLinkOfAMeshAloneCutsNobodyOff(t *testing.T) {
 
 func TestProbeOfAMeshTravelsAsTheMemberDoes(t *testing.T) {
 	m, port := newMesh(t, "n1", "n2", "n3"), freePort(t)
-	probe := func(from, to string) wire {
+	probe := func(from, to string) dialled {
 		t.Helper()
 		require.NoError(t, m.Probe(port, from, to))
 		c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), limit)
 		require.NoError(t, err)
 		t.Cleanup(func() { c.Close() })
 		require.NoError(t, c.SetDeadline(time.Now().Add(limit)))
-		return wire{c.(*net.TCPConn), m.servers[to].next(t)}
+		return dialled{c.(*net.TCPConn), m.servers[to].next(t)}
 	}
 	f := m.Cut("n1", "n2")
 	for _, p := range m.paths() {

@@ -24,6 +24,7 @@ func TestLinkOfProxiesThatDoNotStartTellsWhy(t *testing.T) {
 	assert.EqualError(t, (<-told).(ended), "inject sever on replication: links was not ready within 1m0s")
 	assert.EqualError(t, fatal(t, func() { l.Drop(Both) }), "inject drop both ways on replication: links was not ready within 1m0s")
 	assert.NoError(t, l.Retarget("127.0.0.1:1"), "the network's name leads to the server")
+	assert.ErrorContains(t, l.Retarget(Nowhere), "links was not ready within 1m0s")
 	assert.NoError(t, l.Close())
 }
 
@@ -69,8 +70,10 @@ func TestPortOfALinkIsTaken(t *testing.T) {
 	ps.next = freePort(t)
 	ps.Started(strings.TrimPrefix(control(t).URL, "http://"), nil)
 	one := ps.NewLink(newHooks().Hooks, "one", s.address())
-	heal(t, one.Sever())
-	ps.next--
-	two := ps.NewLink(newHooks().Hooks, "two", s.address())
-	assert.ErrorContains(t, fatal(t, func() { two.Sever() }), "inject sever on two: make a proxy on 0.0.0.0:")
+	require.NoError(t, one.place.there())
+	others := NewProxies("127.0.0.1")
+	others.next = ps.next - 1
+	others.Started(strings.TrimPrefix(control(t).URL, "http://"), nil)
+	two := others.NewLink(newHooks().Hooks, "two", s.address())
+	assert.ErrorContains(t, fatal(t, func() { two.Sever() }), "inject sever on two: listen for link link-")
 }

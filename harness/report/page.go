@@ -221,6 +221,7 @@ type faultView struct {
 	Name, From, To, Undo string
 	Felt                 []string
 	Nature               string
+	Traffic, Past        []string
 	Window               int
 }
 
@@ -403,6 +404,12 @@ func claimOf(r *row, e Entry, s Source) *claimView {
 		}
 		for _, w := range f.Witnesses {
 			view.Felt = append(view.Felt, clean(w))
+		}
+		for _, t := range f.Traffic {
+			view.Traffic = append(view.Traffic, clean(t.String()))
+		}
+		for _, p := range f.Past {
+			view.Past = append(view.Past, clean(p))
 		}
 		v.Faults = append(v.Faults, view)
 	}

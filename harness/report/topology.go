@@ -84,7 +84,7 @@ func topologyOf(r *evidence.Record) *topology {
 	nodes := map[string]box{}
 	y := boxGap
 	for _, n := range r.Nodes {
-		if strings.Contains(n.Image, "/toxiproxy:") {
+		if strings.Contains(n.Image, "/links:") {
 			continue // what links between containers are made of
 		}
 		what := n.Version

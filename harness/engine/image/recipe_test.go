@@ -281,7 +281,7 @@ func TestWorkOfKilledProcessesIsRemovedOnceItIsNobodysAnyMore(t *testing.T) {
 func TestAssaysOwnRecipesLoad(t *testing.T) {
 	names, err := Names()
 	require.NoError(t, err)
-	assert.Subset(t, names, []string{"base", "etcd", "nats", "postgres", "redis", "toxiproxy"})
+	assert.Subset(t, names, []string{"base", "etcd", "links", "nats", "postgres", "redis"})
 	for _, name := range names {
 		r, err := load(Recipe(name), "amd64")
 		require.NoError(t, err)
