@@ -15,7 +15,7 @@ import (
 type Packets = fault.Packets
 
 // Packets returns the path of packets to and from a port of the server, TCP or UDP. The first one for a server starts a container in
-// the network stack of the server's, with the right to change it (NET_ADMIN); it returns at once.
+// the network stack of the server's, with the right to change it (NET_ADMIN); it returns at once. Draws are the test's seed's.
 func (e *Env) Packets(to Server, port int) *Packets {
 	e.t.Helper()
 	if port < 1 || port > 65535 {

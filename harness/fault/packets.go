@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -10,10 +11,11 @@ import (
 	"sync"
 	"time"
 
+	"assay/harness/fault/queue"
 	"assay/harness/internal/unprovable"
 )
 
-// Shell runs scripts in the network stack of a node, with iptables and tc at hand.
+// Shell runs scripts in the network stack of a node, with iptables, nft and queued at hand.
 type Shell interface {
 	// Run returns what the script wrote; an exit status other than 0 is an error that carries it.
 	Run(ctx context.Context, script string) (string, error)
@@ -22,7 +24,38 @@ type Shell interface {
 // shellLimit bounds one script.
 const shellLimit = 30 * time.Second
 
-// Stack is the network stack of a node, in which packets can be lost. It is the kernel's, and ends with the node's
+// Which says which packets a fault meets.
+type Which = queue.Which
+
+// All meets every packet.
+func All() Which { return Which{Share: 1} }
+
+// Each meets each packet with that probability, above 0 and at most 1, independently of the others. The draws are the test's seed's: the
+// n-th packet of the k-th flow is met, or not, whatever the others do.
+func Each(probability float64) Which { return Which{Share: probability} }
+
+// EveryNth meets every n-th packet, n at least 2, TCP's and UDP's counted together and those of all flows too; both ways, they are
+// counted together as well.
+func EveryNth(n int) Which { return Which{Every: n} }
+
+// First meets the first packet of every flow (the four of addresses and ports) that is seen from the fault on: of a new TCP
+// connection the SYN, of UDP the first datagram. What follows in the same flow goes through, also the same packet sent again. A
+// connection that is there already has its next packet met.
+func First() Which { return Nth(1) }
+
+// Nth meets the n-th packet of every flow, counted from 1 and from the fault on.
+func Nth(n int) Which { return Which{Nth: n} }
+
+// Data meets the n-th packet of every flow that carries data, counted from 1 and from the fault on: of a new TCP connection, Data(1) is
+// the first behind the handshake.
+func Data(n int) Which { return Which{Data: n} }
+
+// Bytes meets the packets that carry some of the bytes from the first up to and without the second, counted from 0, of every TCP stream
+// in that direction, whenever they are sent: also again. Of a connection that is older than the fault they are counted from the first byte
+// that is seen.
+func Bytes(from, to int64) Which { return Which{Bytes: &queue.Range{From: from, To: to}} }
+
+// Stack is the network stack of a node, in which things happen to packets. It is the kernel's, and ends with the node's
 // processes: a node that is started again has another one.
 type Stack struct {
 	node  string
@@ -34,27 +67,39 @@ type Stack struct {
 	mu     sync.Mutex
 	shell  Shell
 	serial int
-	force  []*lasting // in force, the latest last
+	force  []*lasting // in force, in the order of injection
+	told   order      // what the stack was told last
 }
 
-// lasting is a fault that lasts longer than a stack: what puts it into one, and what it came to in those that have ended.
+// lasting is a fault that lasts longer than a stack.
 type lasting struct {
-	act
-	before tally
+	queue  *queue.Fault // what is done to packets that the kernel hands over; nil for what it does by itself
+	reset  string       // the chain that does what the kernel does by itself
+	jumps  []string     // from where packets come
+	before tally        // what it came to in stacks that have ended
+	lost   int          // how many packets had overflowed before it
 }
 
 // tally is how many packets a fault has seen, how many of them it met, and in how many network stacks that was.
-type tally struct{ seen, met, stacks int }
-
-func (t tally) and(other tally) tally {
-	return tally{t.seen + other.seen, t.met + other.met, t.stacks + other.stacks}
+type tally struct {
+	seen, met, flows, stacks int
+	shortest                 time.Duration // that one was held back
+	overflowed               int           // packets that nobody was asked about
 }
 
-// act is what a fault does to a stack.
-type act interface {
-	put(context.Context, Shell) error
-	remove(context.Context, Shell) (tally, error)
-	count(context.Context, Shell) (tally, error)
+func (t tally) and(other tally) tally {
+	shortest := t.shortest
+	if t.shortest == 0 || other.shortest > 0 && other.shortest < shortest {
+		shortest = other.shortest
+	}
+	return tally{t.seen + other.seen, t.met + other.met, t.flows + other.flows, t.stacks + other.stacks, shortest, t.overflowed + other.overflowed}
+}
+
+// order is what a stack is told: the faults of packets that are handed over, and from where those come.
+type order struct {
+	faults []queue.Fault
+	jumps  []string
+	double bool // nftables is to send copies
 }
 
 // NewStack returns the network stack of the node of that name. Its shell may come later (Started).
@@ -78,20 +123,21 @@ func (s *Stack) Renew(ctx context.Context, reopen func() (Shell, error)) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, r := range s.force {
-		n, err := r.count(ctx, s.shell)
+	for _, l := range s.force {
+		n, err := s.tallyOf(ctx, l)
 		if err != nil {
 			return fmt.Errorf("count the packets of before the restart: %w", err)
 		}
-		r.before = r.before.and(n)
+		l.before, l.lost = l.before.and(n), 0
 	}
 	shell, err := reopen()
 	if err != nil {
 		return err
 	}
-	s.shell = shell
-	for _, r := range s.force {
-		if err := r.put(ctx, s.shell); err != nil {
+	force := s.force
+	s.shell, s.told, s.force = shell, order{}, nil
+	for _, l := range force {
+		if err := s.begin(ctx, l); err != nil {
 			return err
 		}
 	}
@@ -102,125 +148,147 @@ func (s *Stack) Renew(ctx context.Context, reopen func() (Shell, error)) error {
 func (s *Stack) Packets(port int) *Packets { return &Packets{stack: s, port: port} }
 
 // Packets is the path of single packets, of TCP and of UDP, between clients and one port of a server. What a Link cannot do,
-// since it is a proxy that ends TCP on both sides, happens here: packets are lost and the two stacks have to cope.
+// since it is a proxy that ends TCP on both sides, happens here: packets are lost, late, doubled or damaged, and the two stacks have to
+// cope.
 //
 // Faults act in the network stack of the server's container, on IPv4, where packets have come in (client to server) or are about
-// to go out (server to client). So a packet is what the stack takes for one: with segmentation offload, as between containers of
-// one machine, that is up to 64 kB of a TCP stream. Nobody is told of a lost packet. A client outside of the engine's networks,
+// to go out (server to client). The kernel hands each packet to a program (NFQUEUE), which decides by the seed: the same seed meets the
+// same packets of each flow. The kernel cuts what it had merged (segmentation offload) into single packets first. Nobody is told of a
+// lost packet. A client outside of the engine's networks,
 // such as the test process, reaches a published port through the engine's own proxy, and then the packets are those between
 // that proxy and the container: how TCP copes is seen there, and not by the client. UDP ports are not published.
 //
-// Faults can be combined: they act in the order of their injection, and what one has lost the next does not see. Of Delay,
-// Reorder and Duplicate there is one at a time for a server: they are the kernel's netem, which not every kernel has, and where it has
-// not they are not provable.
+// Faults can be combined: they act in the order of their injection, and what one has lost the next does not see. The program takes some
+// ten thousands of packets a second (BenchmarkPackets); what it does not keep up with the kernel loses, and counts, and then the
+// fault fails the test. At the heal, what is still held back goes on when its time has come. If the program ends, packets pass, and the
+// heal fails the test.
 type Packets struct {
 	stack *Stack
 	port  int
 }
 
-// Lose loses each packet in the given direction with that probability, above 0 and at most 1, independently of the others. The
-// draws are the kernel's, without a seed.
-func (p *Packets) Lose(dir Direction, probability float64) *Fault {
-	f := p.fault("lose", fmt.Sprintf("%s of packets %v", percent(probability), dir))
-	p.likely(f, probability)
-	if p.stack.hooks.halved(f) {
-		probability /= 2
-	} else {
-		f.counted(func(n tally) error { return n.share(probability) })
-	}
-	return p.inject(f, dir, lose("-m statistic --mode random --probability "+decimal(probability)))
+// Lose loses packets in the given direction.
+func (p *Packets) Lose(dir Direction, which Which) *Fault {
+	return p.meet(dir, which, queue.Fault{What: queue.Lose}, p.fault("lose", fmt.Sprintf("%v %v", which, dir)))
 }
 
-// LoseEvery loses every n-th packet in the given direction, n at least 2, TCP's and UDP's counted together and those of all flows
-// too. Both ways, they are counted together as well.
-func (p *Packets) LoseEvery(dir Direction, n int) *Fault {
-	f := p.fault("lose", fmt.Sprintf("one packet in %d %v", n, dir))
-	if n < 2 {
-		p.stack.hooks.Fatal(fmt.Errorf("inject %s: say every second packet, or a higher number", f))
-	}
-	if p.stack.hooks.halved(f) {
-		n *= 2
-	} else {
-		f.counted(func(c tally) error { return c.every(n) })
-	}
-	return p.inject(f, dir, lose(fmt.Sprintf("-m statistic --mode nth --every %d --packet %d", n, n-1)))
+// Delay holds back every packet in the given direction by d, with their order kept.
+func (p *Packets) Delay(dir Direction, d time.Duration) *Fault {
+	f := p.fault("delay", fmt.Sprintf("%v %v", d, dir))
+	f.Delay = d
+	return p.hold(dir, All(), d, d, f)
 }
 
-// LoseFirst loses the first packet of every flow (the four of addresses and ports) that is seen from now on in the given
-// direction: of a new TCP connection the SYN, of UDP the first datagram. What follows in the same flow goes through, also the
-// same packet sent again. A connection that is there already loses its next packet.
-func (p *Packets) LoseFirst(dir Direction) *Fault {
-	f := p.fault("lose", fmt.Sprintf("the first packet of each flow %v", dir))
-	f.counted(tally.first)
-	return p.inject(f, dir, func(chain string) (rules []string) {
-		for _, protocol := range []string{"tcp", "udp"} { // whose ports are not the same, though their numbers may be
-			// A flow may send one packet a day of those that are lost, and the day is not over before the test is.
-			rules = append(rules, "-p "+protocol+" -m hashlimit --hashlimit-name "+chain+"-"+protocol+" --hashlimit-mode srcip,srcport,dstip,dstport"+
-				" --hashlimit-upto 1/day --hashlimit-burst 1 --hashlimit-htable-expire 86400000 -j "+nowhere)
-		}
-		return rules
-	})
+// Jitter holds back every packet in the given direction by a time of its own, drawn evenly between two, so that some overtake others.
+func (p *Packets) Jitter(dir Direction, least, most time.Duration) *Fault {
+	f := p.fault("jitter", fmt.Sprintf("%v to %v %v", least, most, dir))
+	f.Delay = least
+	return p.hold(dir, All(), least, most, f)
 }
+
+// Reorder holds back some packets in the given direction by d, so that those which come within that time overtake them.
+func (p *Packets) Reorder(dir Direction, which Which, d time.Duration) *Fault {
+	return p.hold(dir, which, d, d, p.fault("reorder", fmt.Sprintf("%v late by %v, %v", which, d, dir)))
+}
+
+// Duplicate has packets in the given direction come twice. The copy follows at once.
+func (p *Packets) Duplicate(dir Direction, which Which) *Fault {
+	return p.meet(dir, which, queue.Fault{What: queue.Double}, p.fault("duplicate", fmt.Sprintf("%v %v", which, dir)))
+}
+
+// Corrupt flips one bit of packets in the given direction, in their data where they carry some. Their checksums stay as they were, so who
+// receives them finds out, and takes them for lost.
+func (p *Packets) Corrupt(dir Direction, which Which) *Fault {
+	return p.meet(dir, which, queue.Fault{What: queue.Damage}, p.fault("corrupt", fmt.Sprintf("%v %v", which, dir)))
+}
+
+func (p *Packets) hold(dir Direction, which Which, least, most time.Duration, f *Fault) *Fault {
+	if least <= 0 || most < least || most > longestHold {
+		p.stack.hooks.Fatal(fmt.Errorf("inject %s: packets are held back for more than 0 and at most %v, and no less at most than at least", f, longestHold))
+	}
+	return p.meet(dir, which, queue.Fault{What: queue.Hold, Least: least, Most: most}, f)
+}
+
+// longestHold is how long a packet may be held back: for longer it is lost to every protocol.
+const longestHold = time.Minute
 
 // Reset answers every packet of a TCP connection with a reset (RST) to who sent it, and keeps it: connections end as soon as one
 // side sends something, and new ones are refused. Each side is told when it sends, not before. It models a firewall or a peer
-// that has forgotten its connections. UDP is left alone: it has none.
+// that has forgotten its connections. UDP is left alone: it has none. Other faults of packets come first.
 func (p *Packets) Reset() *Fault {
 	f := p.fault("reset", "connections")
-	f.counted(tally.all)
-	return p.inject(f, Both, always(unreset+" -j REJECT --reject-with tcp-reset"))
+	l := &lasting{reset: p.stack.name(), jumps: []string{fmt.Sprintf("INPUT -p tcp --dport %d", p.port), fmt.Sprintf("OUTPUT -p tcp --sport %d", p.port)}}
+	return p.stack.inject(f, l, tally.all)
 }
-
-// unreset matches what a reset may be the answer to.
-const unreset = "-p tcp ! --tcp-flags RST RST"
-
-// nowhere is a queue that nobody reads. There packets are lost, and as on a wire nobody is told: the target DROP would let who
-// sends from this stack know (EPERM), and TCP would not count the packet as sent.
-const nowhere = "NFQUEUE --queue-num 65535"
-
-// lose is the rule that loses what matches.
-func lose(match string) func(string) []string { return always(match + " -j " + nowhere) }
-
-// always is the one rule whatever its chain is called.
-func always(rule string) func(string) []string {
-	return func(string) []string { return []string{rule} }
-}
-
-func percent(probability float64) string { return decimal(probability*100) + " %" }
-
-func decimal(x float64) string { return strconv.FormatFloat(x, 'f', -1, 32) }
 
 func (p *Packets) fault(kind, detail string) *Fault {
 	return &Fault{Kind: kind, Target: p.stack.node, Detail: fmt.Sprintf("%s, port %d", detail, p.port), Undo: "heal"}
 }
 
-func (p *Packets) likely(f *Fault, probability float64) {
-	if !(probability > 0 && probability <= 1) {
-		p.stack.hooks.Fatal(fmt.Errorf("inject %s: a probability is above 0 and at most 1", f))
-	}
-}
-
-// inject has a rule of iptables meet the packets in the direction.
-func (p *Packets) inject(f *Fault, dir Direction, does func(chain string) []string) *Fault {
+// meet has the program meet packets.
+func (p *Packets) meet(dir Direction, which Which, q queue.Fault, f *Fault) *Fault {
 	if dir&^Both != 0 || dir == 0 {
 		p.stack.hooks.Fatal(fmt.Errorf("inject %s: there is no such direction", f))
 	}
-	protocols, sees := []string{"tcp", "udp"}, ""
-	if f.Kind == "reset" {
-		protocols, sees = protocols[:1], unreset
+	if err := which.Valid(); err != nil {
+		p.stack.hooks.Fatal(fmt.Errorf("inject %s: %w", f, err))
 	}
-	var jumps []string
-	for _, protocol := range protocols {
-		if dir&ClientToServer != 0 {
-			jumps = append(jumps, fmt.Sprintf("INPUT -p %s --dport %d", protocol, p.port))
+	shows := shownBy(which, q)
+	if p.stack.hooks.Halved && halve(&which, &q) {
+		f.Halved, shows = true, nil
+	}
+	q.Which, q.In, q.Out, q.Port = which, dir&ClientToServer != 0, dir&ServerToClient != 0, uint16(p.port)
+	l := &lasting{queue: &q}
+	for _, protocol := range []string{"tcp", "udp"} {
+		if q.In {
+			l.jumps = append(l.jumps, fmt.Sprintf("INPUT -p %s --dport %d", protocol, p.port))
 		}
-		if dir&ServerToClient != 0 {
-			jumps = append(jumps, fmt.Sprintf("OUTPUT -p %s --sport %d", protocol, p.port))
+		if q.Out {
+			l.jumps = append(l.jumps, fmt.Sprintf("POSTROUTING -p %s --sport %d", protocol, p.port))
 		}
 	}
-	name := p.stack.name()
-	return p.stack.inject(f, &rule{table: "filter", chain: name, sees: sees, does: does(name), jumps: jumps})
+	return p.stack.inject(f, l, shows)
 }
+
+// halve leaves half of what has a size, and tells whether anything has.
+func halve(which *Which, q *queue.Fault) bool {
+	switch {
+	case which.Share > 0 && (which.Share < 1 || q.What != queue.Hold):
+		which.Share /= 2
+	case which.Every > 0:
+		which.Every *= 2
+	case q.What == queue.Hold:
+		q.Least, q.Most = q.Least/2, q.Most/2
+	default:
+		return false
+	}
+	return true
+}
+
+// shownBy is how the counts show whether a fault was what it says.
+func shownBy(which Which, q queue.Fault) func(tally) error {
+	return func(n tally) error {
+		switch {
+		case q.What == queue.Hold && n.met > 0 && n.shortest < q.Least:
+			return fmt.Errorf("it held one packet back for %v only", n.shortest.Round(time.Microsecond))
+		case which.Share > 0:
+			return n.share(which.Share)
+		case which.Every > 0:
+			return n.every(which.Every)
+		case which.Nth == 1 && n.met != n.flows:
+			return n.wrong(fmt.Sprintf("the first of each of %d flows", n.flows))
+		case which.Nth > 0 || which.Data > 0:
+			if n.met > n.flows {
+				return n.wrong(fmt.Sprintf("at most one of each of %d flows", n.flows))
+			}
+		}
+		return nil
+	}
+}
+
+func percent(probability float64) string { return decimal(probability*100) + " %" }
+
+func decimal(x float64) string { return strconv.FormatFloat(x, 'f', -1, 32) }
 
 // name is a name for the next chain.
 func (s *Stack) name() string {
@@ -230,11 +298,42 @@ func (s *Stack) name() string {
 	return fmt.Sprintf("assay-%d", s.serial)
 }
 
-func (s *Stack) inject(f *Fault, a act) *Fault {
+// inject has the fault last. Its nature is shown by the counts: an error says that they are not as the fault says. Of nothing there is
+// nothing to tell.
+func (s *Stack) inject(f *Fault, l *lasting, right func(tally) error) *Fault {
 	<-s.ready // before the fault's window begins
-	l := &lasting{act: a}
 	f.packets = func() (tally, error) { return s.count(l) }
-	return s.hooks.inject(f, func() error { return s.put(l) }, func() error { return s.remove(l) })
+	f.nature = func() (string, error) {
+		n, err := f.packets()
+		switch {
+		case err != nil || n.seen == 0:
+			return "", err
+		case n.overflowed > 0:
+			return "", fmt.Errorf("it could not be asked about all packets: the kernel has lost %d of them by itself, since they came faster than they were passed on", n.overflowed)
+		case right == nil:
+			return "", nil
+		}
+		if err := right(n); err != nil {
+			return "", err
+		}
+		words := fmt.Sprintf("of %d packets that came it met %d", n.seen, n.met)
+		if n.shortest > 0 {
+			words += fmt.Sprintf(", and held each back for %v or more", n.shortest.Round(time.Microsecond))
+		}
+		return words, nil
+	}
+	if l.queue != nil {
+		s.mu.Lock()
+		s.serial++
+		l.queue.ID = s.serial
+		l.queue.Seed = s.hooks.Seed + uint64(s.serial)
+		s.mu.Unlock()
+	}
+	return s.hooks.inject(f, func() error {
+		return s.do(func(ctx context.Context) error { return s.begin(ctx, l) })
+	}, func() error {
+		return s.do(func(ctx context.Context) error { return s.end(ctx, l) })
+	})
 }
 
 // do calls the shell once it is there, one call at a time.
@@ -250,140 +349,201 @@ func (s *Stack) do(call func(context.Context) error) error {
 	return call(ctx)
 }
 
-func (s *Stack) put(r *lasting) error {
-	return s.do(func(ctx context.Context) error {
-		if err := r.put(ctx, s.shell); err != nil {
-			return err
+// begin puts a fault into the stack. Holding mu.
+func (s *Stack) begin(ctx context.Context, l *lasting) error {
+	if l.queue == nil {
+		if _, err := s.shell.Run(ctx, "exec "+l.adding()); err != nil {
+			return lacking("what happens to single packets", err)
 		}
-		s.force = append(s.force, r)
+		s.force = append(s.force, l)
 		return nil
-	})
+	}
+	r, err := s.tell(ctx, append(slices.Clone(s.force), l))
+	if err != nil {
+		return lacking("what happens to single packets", err)
+	}
+	l.lost = r.Overflowed
+	s.force = append(s.force, l)
+	return nil
 }
 
-func (s *Stack) remove(r *lasting) error {
-	return s.do(func(ctx context.Context) error {
-		n, err := r.remove(ctx, s.shell)
-		if err != nil {
-			return err
-		}
-		r.before = r.before.and(n)
-		s.force = slices.DeleteFunc(s.force, func(other *lasting) bool { return other == r })
-		return nil
-	})
+// end takes a fault out of the stack, and keeps what it came to. Holding mu.
+func (s *Stack) end(ctx context.Context, l *lasting) error {
+	rest := slices.DeleteFunc(slices.Clone(s.force), func(other *lasting) bool { return other == l })
+	var n tally
+	var err error
+	if l.queue == nil {
+		n, err = l.ask(ctx, s.shell, "set -e\n"+l.removing())
+	} else {
+		var r queue.Report
+		r, err = s.tell(ctx, rest)
+		n = l.tally(r)
+	}
+	if err != nil {
+		return err
+	}
+	l.before, s.force = l.before.and(n), rest
+	return nil
 }
 
 // count is what the fault has come to, up to now or to its end.
-func (s *Stack) count(r *lasting) (all tally, err error) {
+func (s *Stack) count(l *lasting) (all tally, err error) {
 	err = s.do(func(ctx context.Context) error {
-		if all = r.before; !slices.Contains(s.force, r) {
+		if all = l.before; !slices.Contains(s.force, l) {
 			return nil
 		}
-		n, err := r.count(ctx, s.shell)
+		n, err := s.tallyOf(ctx, l)
 		all = all.and(n)
 		return err
 	})
 	return all, err
 }
 
-// rule is a fault as iptables has it: a chain of its own, so that the counters of what is in it are the fault's, and jumps to it. The
-// first rule in the chain only counts what comes.
-type rule struct {
-	table string
-	chain string
-	sees  string   // the match of what is counted as seen, all that comes where it is ""
-	does  []string // of each rule in the chain, the match and the target
-	jumps []string // from where packets come
-}
-
-// restore words one transaction: all of it is done, or nothing.
-func (r *rule) restore(lines ...string) string {
-	return "iptables-nft-restore --noflush <<'.'\n*" + r.table + "\n" + strings.Join(lines, "\n") + "\nCOMMIT\n.\n"
-}
-
-// adding and removing are scripts; removing first sees to it that no more packets come, then counts, then lets the counter go.
-func (r *rule) adding() string {
-	lines := []string{":" + r.chain + " -", strings.TrimSpace("-A " + r.chain + " " + r.sees)}
-	for _, does := range r.does {
-		lines = append(lines, "-A "+r.chain+" "+does)
+// tallyOf is what a fault in force has come to in this stack. Holding mu.
+func (s *Stack) tallyOf(ctx context.Context, l *lasting) (tally, error) {
+	if l.queue == nil {
+		return l.ask(ctx, s.shell, l.counter())
 	}
-	for _, j := range r.jumps {
-		lines = append(lines, "-A "+j+" -j "+r.chain)
-	}
-	return r.restore(lines...)
+	r, err := s.tell(ctx, s.force)
+	return l.tally(r), err
 }
 
-func (r *rule) removing() string {
+func (l *lasting) tally(r queue.Report) tally {
+	t := r.Tallies[l.queue.ID]
+	return tally{seen: t.Seen, met: t.Met, flows: t.Flows, stacks: 1, shortest: t.Shortest, overflowed: r.Overflowed - l.lost}
+}
+
+// tell has the program meet packets for these faults, and the kernel hand over the packets that they are about. Packets are handed over
+// after the program knows what to do with them, and no more before it forgets. Holding mu.
+func (s *Stack) tell(ctx context.Context, faults []*lasting) (queue.Report, error) {
+	next, o := order{double: s.told.double}, queue.Order{}
+	for _, l := range faults {
+		if l.queue == nil {
+			continue
+		}
+		o.Faults = append(o.Faults, *l.queue)
+		next.double = next.double || l.queue.What == queue.Double
+		for _, j := range l.jumps {
+			if !slices.Contains(next.jumps, j) {
+				next.jumps = append(next.jumps, j)
+			}
+		}
+	}
+	text, err := json.Marshal(o)
+	if err != nil {
+		return queue.Report{}, err
+	}
+	var added, gone []string
+	for _, j := range next.jumps {
+		if !slices.Contains(s.told.jumps, j) {
+			added = append(added, "-A "+j+handOver)
+		}
+	}
+	for _, j := range s.told.jumps {
+		if !slices.Contains(next.jumps, j) {
+			gone = append(gone, "-D "+j+handOver)
+		}
+	}
+	script := "set -e\n"
+	if len(gone) > 0 {
+		script += restore("mangle", gone...)
+	}
+	if next.double && !s.told.double {
+		script += copies
+	}
+	script += "queued set '" + string(text) + "'\n"
+	if len(added) > 0 {
+		script += restore("mangle", added...)
+	}
+	said, err := s.shell.Run(ctx, script)
+	if err != nil {
+		return queue.Report{}, err
+	}
+	var r queue.Report
+	if err := json.Unmarshal([]byte(said), &r); err != nil {
+		return r, fmt.Errorf("queued reports in a way that is not known here: %q", said)
+	}
+	next.faults, s.told = o.Faults, next
+	return r, nil
+}
+
+// What queued marks, as it does (see its serve_linux.go), and what a copy of that is marked with.
+const (
+	twice  = "0x5a551"
+	copied = "0x5a552"
+)
+
+// handOver hands packets to queued, and passes them where it does not run. Copies have had their fate.
+const handOver = " -m mark ! --mark " + copied + " -j NFQUEUE --queue-num 7 --queue-bypass"
+
+// copies has nftables send a copy of what is marked, to where the packet goes: nothing else sends packets without the right to make up any
+// (NET_RAW). What comes in is sent to this very stack once more.
+const copies = `nft -f - <<'.'
+table ip assay {
+	chain in { type filter hook input priority 100; meta mark ` + twice + ` meta mark set ` + copied + ` dup to ip daddr; }
+	chain out { type filter hook postrouting priority 100; meta mark ` + twice + ` meta mark set ` + copied + ` dup to ip daddr; }
+}
+.
+`
+
+// restore words one transaction of iptables: all of it is done, or nothing.
+func restore(table string, lines ...string) string {
+	return "iptables-nft-restore --noflush <<'.'\n*" + table + "\n" + strings.Join(lines, "\n") + "\nCOMMIT\n.\n"
+}
+
+// A reset is a chain of its own, so that the counters of what is in it are the fault's, and jumps to it. The first rule in the chain only
+// counts what comes. Adding and removing are scripts; removing first sees to it that no more packets come, then counts, then lets the counter go.
+func (l *lasting) adding() string {
+	lines := []string{":" + l.reset + " -", "-A " + l.reset + " " + unreset, "-A " + l.reset + " " + unreset + " -j REJECT --reject-with tcp-reset"}
+	for _, j := range l.jumps {
+		lines = append(lines, "-A "+j+" -j "+l.reset)
+	}
+	return restore("filter", lines...)
+}
+
+// unreset matches what a reset may be the answer to.
+const unreset = "-p tcp ! --tcp-flags RST RST"
+
+func (l *lasting) removing() string {
 	var lines []string
-	for _, j := range r.jumps {
-		lines = append(lines, "-D "+j+" -j "+r.chain)
+	for _, j := range l.jumps {
+		lines = append(lines, "-D "+j+" -j "+l.reset)
 	}
-	return r.restore(lines...) + r.counter() + "\n" + r.restore("-F "+r.chain, "-X "+r.chain)
+	return restore("filter", lines...) + l.counter() + "\n" + restore("filter", "-F "+l.reset, "-X "+l.reset)
 }
 
-func (r *rule) counter() string { return "iptables-nft -t " + r.table + " -nvxL " + r.chain }
-
-func (r *rule) put(ctx context.Context, shell Shell) error {
-	_, err := shell.Run(ctx, "exec "+r.adding()) // a process less to start
-	return lacking("loss of single packets", err)
-}
-
-func (r *rule) remove(ctx context.Context, shell Shell) (tally, error) {
-	return r.ask(ctx, shell, "set -e\n"+r.removing())
-}
-
-func (r *rule) count(ctx context.Context, shell Shell) (tally, error) {
-	return r.ask(ctx, shell, r.counter())
-}
+func (l *lasting) counter() string { return "iptables-nft -t filter -nvxL " + l.reset }
 
 // ask runs a script that prints the counter.
-func (r *rule) ask(ctx context.Context, shell Shell, script string) (tally, error) {
+func (l *lasting) ask(ctx context.Context, shell Shell, script string) (tally, error) {
 	out, err := shell.Run(ctx, script)
 	if err != nil {
 		return tally{}, err
 	}
-	return r.counted(out)
+	return l.counted(out)
 }
 
 // counted reads the table of iptables' -L: a line that names the chain, one that names the columns, packets first, and one for
-// each rule.
-func (r *rule) counted(table string) (tally, error) {
+// each of the two rules.
+func (l *lasting) counted(table string) (tally, error) {
+	unknown := fmt.Errorf("iptables counts packets in a way that is not known here: %q", table)
 	lines := strings.Split(strings.TrimSpace(table), "\n")
-	if len(lines) != 3+len(r.does) || !strings.HasPrefix(lines[0], "Chain "+r.chain+" ") {
-		return tally{}, fmt.Errorf("iptables counts packets in a way that is not known here: %q", table)
+	if len(lines) != 4 || !strings.HasPrefix(lines[0], "Chain "+l.reset+" ") {
+		return tally{}, unknown
 	}
-	all := tally{stacks: 1}
+	var counts [2]int
 	for i, line := range lines[2:] {
 		packets, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-		n, err := strconv.Atoi(packets)
-		if err != nil {
-			return tally{}, fmt.Errorf("iptables counts packets in a way that is not known here: %q", table)
-		}
-		if i == 0 {
-			all.seen = n
-		} else {
-			all.met += n
+		var err error
+		if counts[i], err = strconv.Atoi(packets); err != nil {
+			return tally{}, unknown
 		}
 	}
-	return all, nil
-}
-
-// counted has the fault's nature told by the kernel's counters: an error says that what the kernel counted is not what the fault says. Of
-// nothing there is nothing to tell.
-func (f *Fault) counted(right func(tally) error) {
-	f.nature = func() (string, error) {
-		n, err := f.packets()
-		if err != nil || n.seen == 0 {
-			return "", err
-		}
-		if err := right(n); err != nil {
-			return "", err
-		}
-		return fmt.Sprintf("the kernel saw %d packets, and it met %d of them", n.seen, n.met), nil
-	}
+	return tally{seen: counts[0], met: counts[1], stacks: 1}, nil
 }
 
 func (n tally) wrong(expected string) error {
-	return fmt.Errorf("the kernel counted that it met %d packets of %d, where it was to meet %s", n.met, n.seen, expected)
+	return fmt.Errorf("it met %d packets of %d, where it was to meet %s", n.met, n.seen, expected)
 }
 
 // unlikely is how often chance may bring what is taken for another fault: once in a million.
@@ -412,14 +572,6 @@ func relative(x, p float64) float64 {
 func (n tally) every(m int) error {
 	if most := n.seen / m; n.met > most || n.met < most-(n.stacks-1) {
 		return n.wrong(fmt.Sprintf("one in %d", m))
-	}
-	return nil
-}
-
-// first tells whether some packets were met, as the first of a flow must be.
-func (n tally) first() error {
-	if n.met == 0 {
-		return n.wrong("the first of each flow")
 	}
 	return nil
 }

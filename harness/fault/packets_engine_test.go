@@ -2,8 +2,6 @@ package fault
 
 import (
 	"context"
-	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -11,11 +9,16 @@ import (
 
 	"assay/harness/engine"
 	"assay/harness/engine/image"
-	"assay/harness/internal/unprovable"
 )
 
-// stack returns the network stack of a container in which nothing listens: datagrams to it are met, or not, all the same.
-func stack(t testing.TB, s *Hooks) *Stack {
+// containers is a server's network stack, with who meets its packets, and a client. Nothing listens at the server: packets to it are met, or
+// not, all the same.
+type containers struct {
+	*Stack
+	meets, client *engine.Container
+}
+
+func stack(t testing.TB, s *Hooks) containers {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("-short leaves out what needs containers")
@@ -34,72 +37,59 @@ func stack(t testing.TB, s *Hooks) *Stack {
 		t.Cleanup(func() { require.NoError(t, c.Remove(ctx)) })
 		return c
 	}
-	start(engine.Spec{Name: "client"})
-	server := start(engine.Spec{Name: "server"})
-	sh, err := start(engine.Spec{Name: "packets", NetworkOf: server, Capabilities: []string{"NET_ADMIN"}}).Shell(ctx)
+	idle := []string{"sleep", "infinity"}
+	client, server := start(engine.Spec{Name: "client", Command: idle}), start(engine.Spec{Name: "server", Command: idle})
+	c := containers{NewStack(s, "server"), start(engine.Spec{Name: "packets", NetworkOf: server, Capabilities: []string{"NET_ADMIN"}}), client}
+	sh, err := c.meets.Shell(ctx)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sh.Close()) })
-	st := NewStack(s, "server")
-	st.Started(sh, nil)
-	return st
+	c.Started(sh, nil)
+	return c
 }
 
 // send sends a datagram for each of the words to a port of the stack's.
-func send(t testing.TB, s *Stack, datagrams string) {
-	t.Helper()
-	sendTo(t, s, "127.0.0.1", datagrams)
-}
-
-func sendTo(t testing.TB, s *Stack, host, datagrams string) {
+func (c containers) send(t testing.TB, datagrams string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	_, err := s.shell.Run(ctx, "bash -c 'for i in "+datagrams+"; do echo $i >/dev/udp/"+host+"/7000; done'")
+	_, err := c.shell.Run(ctx, "bash -c 'for i in "+datagrams+"; do echo $i >/dev/udp/127.0.0.1/7000; done'")
 	require.NoError(t, err)
 }
 
 func TestPacketsAreMetInTheKernel(t *testing.T) {
-	s := stack(t, newHooks().Hooks)
-	every, other := s.Packets(7000).LoseEvery(ClientToServer, 2), s.Packets(7001).Lose(Both, 1)
-	send(t, s, "1 2 3 4 5")
+	c := stack(t, newHooks().Hooks)
+	every, other := c.Packets(7000).Lose(ClientToServer, EveryNth(2)), c.Packets(7001).Lose(Both, All())
+	c.send(t, "1 2 3 4 5")
 	require.Equal(t, 2, every.Packets())
 	require.Zero(t, other.Packets(), "another port")
 	heal(t, every)
-	send(t, s, "1 2 3 4 5")
+	c.send(t, "1 2 3 4 5")
 	require.Equal(t, 2, every.Packets())
-	first := s.Packets(7000).LoseFirst(ClientToServer)
-	send(t, s, "1 2 3") // each from a port of its own
+	first := c.Packets(7000).Lose(ClientToServer, First())
+	c.send(t, "1 2 3") // each from a port of its own
 	require.Equal(t, 3, first.Packets())
 	heal(t, other, first)
-	out, err := s.shell.Run(t.Context(), "iptables-nft-save")
+	out, err := c.shell.Run(t.Context(), "iptables-nft-save")
 	require.NoError(t, err)
-	require.NotContains(t, out, "assay", "nothing is left")
+	require.NotContains(t, out, "NFQUEUE", "nothing is handed over any more")
 }
 
-// Not every kernel has netem. All but that is seen here: with another queue in its place, packets of the port go through it, and all
-// others past it.
-func TestPacketsAreLedToAQueue(t *testing.T) {
-	s := stack(t, newHooks().Hooks)
-	n := &netem{what: "a queue", queue: "pfifo limit 100", rule: rule{table: "mangle", chain: "assay-1", does: []string{"-j CLASSIFY --set-class 1:4"}, jumps: []string{"POSTROUTING -p udp --dport 7000"}}}
-	f := s.inject(&Fault{Kind: "queue", Target: "server", Undo: "heal"}, n)
-	sendTo(t, s, "client", "1 2 3")
-	_, err := s.shell.Run(t.Context(), "bash -c 'echo 4 >/dev/udp/client/7001'")
+// Whoever meets packets may end: then they pass, and the heal says so.
+func TestPacketsPassWhereNobodyMeetsThem(t *testing.T) {
+	c := stack(t, newHooks().Hooks)
+	answered := func() string {
+		t.Helper()
+		out, err := c.client.Exec(t.Context(), "bash", "-c", "timeout 1 bash -c 'echo >/dev/tcp/server/7000' 2>&1; echo status $?")
+		require.NoError(t, err)
+		return out
+	}
+	require.Contains(t, answered(), "refused", "nothing listens, and says so")
+	f := c.Packets(7000).Lose(ClientToServer, All())
+	require.Contains(t, answered(), "status 124", "nobody is told of a lost packet")
+	_, err := c.meets.Kill(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, 3, f.Packets())
-	out, err := s.shell.Run(t.Context(), "tc -s qdisc show dev eth0")
-	require.NoError(t, err)
-	_, queue, _ := strings.Cut(out, "qdisc pfifo 40:")
-	require.Contains(t, queue, " 3 pkt (dropped 0,")
-	heal(t, f)
-	require.Equal(t, 3, f.Packets())
-	out, err = s.shell.Run(t.Context(), "tc qdisc show dev eth0; iptables-nft-save")
-	require.NoError(t, err)
-	require.NotContains(t, out, "htb")
-	require.NotContains(t, out, "assay", "nothing is left")
-
-	missing := &netem{what: "delay of single packets", queue: "no-such-queue", rule: n.rule}
-	_, ok := errors.AsType[*unprovable.Error](fatal(t, func() { s.inject(&Fault{Kind: "queue", Undo: "heal"}, missing) }))
-	require.True(t, ok, "these are tc's own words")
+	require.Contains(t, answered(), "refused", "it has come to the server")
+	require.ErrorContains(t, f.Heal(), "heal of lose all packets client to server, port 7000 on server: ")
 }
 
 // From the call of a fault of packets until the next packet is certain to meet it, there pass at most 20 ms in 99 of 100
@@ -112,8 +102,8 @@ func BenchmarkPacketFaultEffect(b *testing.B) {
 		inject func(*Packets) *Fault
 		meets  bool
 	}{
-		{"Lose", func(p *Packets) *Fault { return p.Lose(ClientToServer, 1) }, true},
-		{"LoseFirst", func(p *Packets) *Fault { return p.LoseFirst(Both) }, true},
+		{"Lose", func(p *Packets) *Fault { return p.Lose(ClientToServer, All()) }, true},
+		{"Delay", func(p *Packets) *Fault { return p.Delay(Both, time.Millisecond) }, true},
 		{"Reset", (*Packets).Reset, false}, // meets no datagrams
 	} {
 		b.Run(c.name, func(b *testing.B) {
@@ -122,7 +112,7 @@ func BenchmarkPacketFaultEffect(b *testing.B) {
 				start := time.Now()
 				f := c.inject(s.Packets(7000))
 				took = append(took, time.Since(start))
-				send(b, s, "1")
+				s.send(b, "1")
 				require.Equal(b, c.meets, f.Packets() == 1)
 				heal(b, f)
 			}

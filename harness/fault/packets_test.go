@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,52 +12,72 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"assay/harness/fault/queue"
 	"assay/harness/history"
 	"assay/harness/internal/unprovable"
 )
 
 // kernel is a shell that remembers what it was told, and counts as many packets as it is told to.
 type kernel struct {
-	scripts []string
-	seen    int
-	met     int // of each rule
-	rules   int // in a chain, 1 where it is 0
-	err     error
+	lines      []string      // of iptables' transactions
+	orders     []queue.Order // that queued was set to
+	copies     int           // how often nftables was told to send copies
+	tally      queue.Tally   // of every fault of queued
+	overflowed int
+	seen, met  int // of a reset
+	err        error
 }
 
-func (k *kernel) Run(ctx context.Context, script string) (string, error) {
+func (k *kernel) Run(ctx context.Context, script string) (said string, err error) {
 	if _, limited := ctx.Deadline(); !limited {
 		return "", errors.New("nobody bounds the call")
 	}
-	k.scripts = append(k.scripts, script)
 	if k.err != nil {
 		return "", k.err
 	}
-	_, chain, counts := strings.Cut(script, " -nvxL ")
-	if !counts {
-		return "", nil
-	}
-	chain, _, _ = strings.Cut(chain, "\n")
-	table := fmt.Sprintf("Chain %s (2 references)\n    pkts      bytes target     prot opt in     out     source               destination\n", chain)
-	table += fmt.Sprintf("%8d %8d            all  --  *      *       0.0.0.0/0            0.0.0.0/0\n", k.seen, 100*k.seen)
-	for range max(1, k.rules) {
-		table += fmt.Sprintf("%8d %8d NFQUEUE    all  --  *      *       0.0.0.0/0            0.0.0.0/0            NFQUEUE num 65535\n", k.met, 100*k.met)
-	}
-	return table, nil
-}
-
-// told is the transactions that the kernel was told, without what is around them.
-func (k *kernel) told() (lines []string) {
-	for _, s := range k.scripts {
-		for line := range strings.Lines(s) {
-			if line = strings.TrimSpace(line); strings.HasPrefix(line, "-") || strings.HasPrefix(line, ":") {
-				lines = append(lines, line)
+	for line := range strings.Lines(script) {
+		line = strings.TrimSpace(line)
+		switch order, set := strings.CutPrefix(line, "queued set '"); {
+		case set:
+			var o queue.Order
+			if err := json.Unmarshal([]byte(strings.TrimSuffix(order, "'")), &o); err != nil {
+				return "", err
 			}
+			r := queue.Report{Tallies: map[int]queue.Tally{}, Overflowed: k.overflowed}
+			if n := len(k.orders); n > 0 {
+				for _, f := range k.orders[n-1].Faults {
+					r.Tallies[f.ID] = k.tally
+				}
+			}
+			k.orders = append(k.orders, o)
+			text, err := json.Marshal(r)
+			if err != nil {
+				return "", err
+			}
+			said += string(text)
+		case strings.HasPrefix(line, "nft -f -"):
+			k.copies++
+		case strings.HasPrefix(line, "-"), strings.HasPrefix(line, ":"):
+			k.lines = append(k.lines, line)
 		}
 	}
-	k.scripts = nil
+	if _, chain, counts := strings.Cut(script, " -nvxL "); counts {
+		chain, _, _ = strings.Cut(chain, "\n")
+		said += fmt.Sprintf("Chain %s (2 references)\n    pkts      bytes target     prot opt in     out     source               destination\n", chain)
+		said += fmt.Sprintf("%8d %8d            tcp  --  *      *       0.0.0.0/0            0.0.0.0/0\n", k.seen, 100*k.seen)
+		said += fmt.Sprintf("%8d %8d REJECT     tcp  --  *      *       0.0.0.0/0            0.0.0.0/0\n", k.met, 100*k.met)
+	}
+	return said, nil
+}
+
+// told is what iptables was told since it was last asked.
+func (k *kernel) told() []string {
+	lines := k.lines
+	k.lines = nil
 	return lines
 }
+
+func (k *kernel) order() queue.Order { return k.orders[len(k.orders)-1] }
 
 func onPackets(t *testing.T) (*spied, *kernel, *Stack) {
 	t.Helper()
@@ -66,162 +87,267 @@ func onPackets(t *testing.T) (*spied, *kernel, *Stack) {
 	return st, k, s
 }
 
-func TestWhatIptablesIsTold(t *testing.T) {
+// jumps are iptables' words for what is handed over.
+func jumps(does string, from ...string) (lines []string) {
+	for _, f := range from {
+		lines = append(lines, does+" "+f+" -m mark ! --mark 0x5a552 -j NFQUEUE --queue-num 7 --queue-bypass")
+	}
+	return lines
+}
+
+var (
+	intoPort = []string{"INPUT -p tcp --dport 7000", "INPUT -p udp --dport 7000"}
+	fromPort = []string{"POSTROUTING -p tcp --sport 7000", "POSTROUTING -p udp --sport 7000"}
+	ofPort   = []string{"INPUT -p tcp --dport 7000", "POSTROUTING -p tcp --sport 7000", "INPUT -p udp --dport 7000", "POSTROUTING -p udp --sport 7000"}
+)
+
+func TestWhatQueuedIsTold(t *testing.T) {
 	for _, c := range []struct {
-		name   string
 		inject func(*Packets) *Fault
 		says   string
-		sees   string
-		rules  []string
+		fault  queue.Fault
 		jumps  []string
 	}{
 		{
-			"lose", func(p *Packets) *Fault { return p.Lose(ClientToServer, 0.125) },
-			"lose 12.5 % of packets client to server, port 7000 on server", "",
-			[]string{"-m statistic --mode random --probability 0.125 -j NFQUEUE --queue-num 65535"},
-			[]string{"INPUT -p tcp --dport 7000", "INPUT -p udp --dport 7000"},
+			func(p *Packets) *Fault { return p.Lose(ClientToServer, Each(0.125)) },
+			"lose 12.5 % of packets client to server, port 7000 on server",
+			queue.Fault{In: true, What: queue.Lose, Which: Which{Share: 0.125}}, intoPort,
 		},
 		{
-			"lose every", func(p *Packets) *Fault { return p.LoseEvery(Both, 3) },
-			"lose one packet in 3 both ways, port 7000 on server", "",
-			[]string{"-m statistic --mode nth --every 3 --packet 2 -j NFQUEUE --queue-num 65535"},
-			[]string{"INPUT -p tcp --dport 7000", "OUTPUT -p tcp --sport 7000", "INPUT -p udp --dport 7000", "OUTPUT -p udp --sport 7000"},
+			func(p *Packets) *Fault { return p.Lose(Both, EveryNth(3)) },
+			"lose one packet in 3 both ways, port 7000 on server",
+			queue.Fault{In: true, Out: true, What: queue.Lose, Which: Which{Every: 3}}, ofPort,
 		},
 		{
-			"lose first", func(p *Packets) *Fault { return p.LoseFirst(ServerToClient) },
-			"lose the first packet of each flow server to client, port 7000 on server", "",
-			[]string{
-				"-p tcp -m hashlimit --hashlimit-name assay-1-tcp --hashlimit-mode srcip,srcport,dstip,dstport --hashlimit-upto 1/day --hashlimit-burst 1 --hashlimit-htable-expire 86400000 -j NFQUEUE --queue-num 65535",
-				"-p udp -m hashlimit --hashlimit-name assay-1-udp --hashlimit-mode srcip,srcport,dstip,dstport --hashlimit-upto 1/day --hashlimit-burst 1 --hashlimit-htable-expire 86400000 -j NFQUEUE --queue-num 65535",
-			},
-			[]string{"OUTPUT -p tcp --sport 7000", "OUTPUT -p udp --sport 7000"},
+			func(p *Packets) *Fault { return p.Lose(ServerToClient, First()) },
+			"lose the first packet of each flow server to client, port 7000 on server",
+			queue.Fault{Out: true, What: queue.Lose, Which: Which{Nth: 1}}, fromPort,
 		},
 		{
-			"reset", (*Packets).Reset,
-			"reset connections, port 7000 on server", "-p tcp ! --tcp-flags RST RST",
-			[]string{"-p tcp ! --tcp-flags RST RST -j REJECT --reject-with tcp-reset"},
-			[]string{"INPUT -p tcp --dport 7000", "OUTPUT -p tcp --sport 7000"},
+			func(p *Packets) *Fault { return p.Lose(ClientToServer, Data(1)) },
+			"lose the first packet with data of each flow client to server, port 7000 on server",
+			queue.Fault{In: true, What: queue.Lose, Which: Which{Data: 1}}, intoPort,
+		},
+		{
+			func(p *Packets) *Fault { return p.Lose(ClientToServer, Bytes(10, 20)) },
+			"lose packets with bytes 10 to 19 of each stream client to server, port 7000 on server",
+			queue.Fault{In: true, What: queue.Lose, Which: Which{Bytes: &queue.Range{From: 10, To: 20}}}, intoPort,
+		},
+		{
+			func(p *Packets) *Fault { return p.Delay(Both, 20*time.Millisecond) },
+			"delay 20ms both ways, port 7000 on server",
+			queue.Fault{In: true, Out: true, What: queue.Hold, Which: All(), Least: 20 * time.Millisecond, Most: 20 * time.Millisecond}, ofPort,
+		},
+		{
+			func(p *Packets) *Fault { return p.Jitter(ClientToServer, time.Millisecond, 2*time.Millisecond) },
+			"jitter 1ms to 2ms client to server, port 7000 on server",
+			queue.Fault{In: true, What: queue.Hold, Which: All(), Least: time.Millisecond, Most: 2 * time.Millisecond}, intoPort,
+		},
+		{
+			func(p *Packets) *Fault { return p.Reorder(ServerToClient, Each(0.25), 10*time.Millisecond) },
+			"reorder 25 % of packets late by 10ms, server to client, port 7000 on server",
+			queue.Fault{Out: true, What: queue.Hold, Which: Which{Share: 0.25}, Least: 10 * time.Millisecond, Most: 10 * time.Millisecond}, fromPort,
+		},
+		{
+			func(p *Packets) *Fault { return p.Corrupt(ClientToServer, Nth(2)) },
+			"corrupt packet 2 of each flow client to server, port 7000 on server",
+			queue.Fault{In: true, What: queue.Damage, Which: Which{Nth: 2}}, intoPort,
 		},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			_, k, s := onPackets(t)
+		t.Run(c.says, func(t *testing.T) {
+			st, k, s := onPackets(t)
+			st.Seed = 42
 			f := c.inject(s.Packets(7000))
 			assert.Equal(t, c.says, f.String())
-			put, gone := []string{":assay-1 -", strings.TrimSpace("-A assay-1 " + c.sees)}, []string{}
-			for _, r := range c.rules {
-				put = append(put, "-A assay-1 "+r)
-			}
-			for _, j := range c.jumps {
-				put, gone = append(put, "-A "+j+" -j assay-1"), append(gone, "-D "+j+" -j assay-1")
-			}
-			require.Len(t, k.scripts, 1, "it is one transaction")
-			assert.Equal(t, put, k.told())
-			k.met, k.rules = 7, len(c.rules)
-			assert.Equal(t, 7*len(c.rules), f.Packets())
-			k.scripts, k.met = nil, 9
+			c.fault.ID, c.fault.Port, c.fault.Seed = 1, 7000, 43
+			assert.Equal(t, []queue.Fault{c.fault}, k.order().Faults)
+			assert.Equal(t, jumps("-A", c.jumps...), k.told())
+			k.tally = queue.Tally{Seen: 9, Met: 7}
+			assert.Equal(t, 7, f.Packets())
+			assert.Empty(t, k.told(), "who counts changes nothing")
+			k.tally.Met = 9
 			heal(t, f)
-			assert.Equal(t, append(gone, "-F assay-1", "-X assay-1"), k.told())
-			k.met = 1000
-			assert.Equal(t, 9*len(c.rules), f.Packets(), "as counted at the end")
-			assert.Empty(t, k.scripts)
+			assert.Empty(t, k.order().Faults)
+			assert.Equal(t, jumps("-D", c.jumps...), k.told())
+			k.tally.Met = 1000
+			assert.Equal(t, 9, f.Packets(), "as counted at the end")
+			assert.Zero(t, k.copies)
 		})
 	}
 }
 
-// What the kernel counted is held against what was asked for, and not against what iptables was told.
+// Nftables sends copies from the first fault on that wants some.
+func TestCopiesAreSentOnceTheyAreWanted(t *testing.T) {
+	_, k, s := onPackets(t)
+	heal(t, s.Packets(7000).Duplicate(Both, Each(0.5)))
+	require.Equal(t, 1, k.copies)
+	f := s.Packets(7001).Duplicate(ClientToServer, EveryNth(2))
+	require.Equal(t, "duplicate one packet in 2 client to server, port 7001 on server", f.String())
+	require.Equal(t, 1, k.copies)
+	require.Equal(t, queue.Double, k.order().Faults[0].What)
+}
+
+func TestWhatIptablesIsToldOfAReset(t *testing.T) {
+	_, k, s := onPackets(t)
+	f := s.Packets(7000).Reset()
+	assert.Equal(t, "reset connections, port 7000 on server", f.String())
+	assert.Equal(t, []string{
+		":assay-1 -", "-A assay-1 -p tcp ! --tcp-flags RST RST", "-A assay-1 -p tcp ! --tcp-flags RST RST -j REJECT --reject-with tcp-reset",
+		"-A INPUT -p tcp --dport 7000 -j assay-1", "-A OUTPUT -p tcp --sport 7000 -j assay-1",
+	}, k.told())
+	k.seen, k.met = 7, 7
+	assert.Equal(t, 7, f.Packets())
+	k.told()
+	heal(t, f)
+	assert.Equal(t, []string{"-D INPUT -p tcp --dport 7000 -j assay-1", "-D OUTPUT -p tcp --sport 7000 -j assay-1", "-F assay-1", "-X assay-1"}, k.told())
+	said, err := f.Nature()
+	require.NoError(t, err)
+	require.Equal(t, "of 7 packets that came it met 7", said)
+	k.seen, k.met = 0, 0
+	assert.Equal(t, 7, f.Packets(), "as counted at the end")
+
+	_, k, s = onPackets(t)
+	f = s.Packets(7000).Reset()
+	k.seen, k.met = 7, 6
+	_, err = f.Nature()
+	require.EqualError(t, err, "it met 6 packets of 7, where it was to meet every one")
+}
+
+// What was counted is held against what was asked for, and not against what anybody was told.
 func TestNatureOfPacketFaults(t *testing.T) {
-	lose := func(p *Packets) *Fault { return p.Lose(ClientToServer, 0.1) }
-	every := func(p *Packets) *Fault { return p.LoseEvery(ClientToServer, 10) }
+	lose := func(p *Packets) *Fault { return p.Lose(ClientToServer, Each(0.1)) }
+	every := func(p *Packets) *Fault { return p.Lose(ClientToServer, EveryNth(10)) }
+	first := func(p *Packets) *Fault { return p.Lose(ClientToServer, First()) }
+	data := func(p *Packets) *Fault { return p.Lose(ClientToServer, Data(1)) }
+	delay := func(p *Packets) *Fault { return p.Delay(ClientToServer, 20*time.Millisecond) }
 	for _, c := range []struct {
-		inject    func(*Packets) *Fault
-		seen, met int
-		fails     string
+		inject func(*Packets) *Fault
+		tally  queue.Tally
+		fails  string
 	}{
-		{lose, 0, 0, ""},
-		{lose, 100, 10, ""},
-		{lose, 100, 2, ""}, // as chance may have it
-		{lose, 2000, 200, ""},
-		{lose, 2000, 100, "it met 100 packets of 2000, where it was to meet about 10 %"},
-		{lose, 2000, 400, "it met 400 packets of 2000, where it was to meet about 10 %"},
-		{lose, 2000, 0, "it met 0 packets of 2000"},
-		{lose, 2000, 2000, "it met 2000 packets of 2000"},
-		{every, 99, 9, ""},
-		{every, 100, 10, ""},
-		{every, 100, 9, "where it was to meet one in 10"},
-		{every, 100, 11, "where it was to meet one in 10"},
-		{every, 100, 5, "where it was to meet one in 10"},
-		{(*Packets).Reset, 7, 7, ""},
-		{(*Packets).Reset, 7, 6, "where it was to meet every one"},
+		{lose, queue.Tally{}, ""},
+		{lose, queue.Tally{Seen: 100, Met: 10}, ""},
+		{lose, queue.Tally{Seen: 100, Met: 2}, ""}, // as chance may have it
+		{lose, queue.Tally{Seen: 2000, Met: 200}, ""},
+		{lose, queue.Tally{Seen: 2000, Met: 100}, "it met 100 packets of 2000, where it was to meet about 10 %"},
+		{lose, queue.Tally{Seen: 2000, Met: 400}, "it met 400 packets of 2000, where it was to meet about 10 %"},
+		{lose, queue.Tally{Seen: 2000}, "it met 0 packets of 2000"},
+		{lose, queue.Tally{Seen: 2000, Met: 2000}, "it met 2000 packets of 2000"},
+		{every, queue.Tally{Seen: 99, Met: 9}, ""},
+		{every, queue.Tally{Seen: 100, Met: 10}, ""},
+		{every, queue.Tally{Seen: 100, Met: 9}, "where it was to meet one in 10"},
+		{every, queue.Tally{Seen: 100, Met: 11}, "where it was to meet one in 10"},
+		{every, queue.Tally{Seen: 100, Met: 5}, "where it was to meet one in 10"},
+		{first, queue.Tally{Seen: 100, Met: 5, Flows: 5}, ""},
+		{first, queue.Tally{Seen: 100, Met: 4, Flows: 5}, "where it was to meet the first of each of 5 flows"},
+		{data, queue.Tally{Seen: 100, Met: 4, Flows: 5}, ""}, // one may send none
+		{data, queue.Tally{Seen: 100, Met: 6, Flows: 5}, "where it was to meet at most one of each of 5 flows"},
+		{delay, queue.Tally{Seen: 100, Met: 100, Shortest: 20 * time.Millisecond}, ""},
+		{delay, queue.Tally{Seen: 100, Met: 100, Shortest: 10 * time.Millisecond}, "it held one packet back for 10ms only"},
+		{delay, queue.Tally{Seen: 100, Met: 99, Shortest: 20 * time.Millisecond}, "where it was to meet about 100 %"},
 	} {
 		_, k, s := onPackets(t)
 		f := c.inject(s.Packets(7000))
-		k.seen, k.met = c.seen, c.met
+		k.tally = c.tally
 		heal(t, f)
 		said, err := f.Nature()
 		if c.fails != "" {
-			assert.ErrorContains(t, err, c.fails, "%v: %d of %d", f, c.met, c.seen)
+			assert.ErrorContains(t, err, c.fails, "%v: %+v", f, c.tally)
 			continue
 		}
-		require.NoError(t, err, "%v: %d of %d", f, c.met, c.seen)
-		if c.seen == 0 {
+		require.NoError(t, err, "%v: %+v", f, c.tally)
+		if c.tally.Seen == 0 {
 			assert.Empty(t, said)
 		} else {
-			assert.Equal(t, fmt.Sprintf("the kernel saw %d packets, and it met %d of them", c.seen, c.met), said)
+			assert.Contains(t, said, fmt.Sprintf("of %d packets that came it met %d", c.tally.Seen, c.tally.Met))
 		}
 	}
 
-	_, k, s := onPackets(t)
-	first := s.Packets(7000).LoseFirst(ClientToServer)
-	k.rules, k.seen = 2, 5
-	_, err := first.Nature()
-	require.ErrorContains(t, err, "where it was to meet the first of each flow")
-	k.met = 1
-	_, err = first.Nature()
-	require.NoError(t, err)
-
 	// Each network stack counts to n by itself.
-	_, k, s = onPackets(t)
-	f := s.Packets(7000).LoseEvery(ClientToServer, 10)
-	k.seen, k.met = 19, 1
-	next := &kernel{seen: 19, met: 1}
+	_, k, s := onPackets(t)
+	f := s.Packets(7000).Lose(ClientToServer, EveryNth(10))
+	k.tally = queue.Tally{Seen: 19, Met: 1}
+	next := &kernel{tally: queue.Tally{Seen: 19, Met: 1}}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	require.NoError(t, s.Renew(ctx, func() (Shell, error) { return next, nil }))
 	said, err := f.Nature()
 	require.NoError(t, err)
-	require.Equal(t, "the kernel saw 38 packets, and it met 2 of them", said)
+	require.Equal(t, "of 38 packets that came it met 2", said)
+}
 
-	st, _, s := onPackets(t)
-	st.Halved = true
-	said, err = s.Packets(7000).Lose(ClientToServer, 0.1).Nature()
-	require.NoError(t, err)
-	require.Empty(t, said, "laws are to notice by themselves")
+// What the kernel could not hand over is lost without a fault's doing, and never silently.
+func TestOverflowIsNoticed(t *testing.T) {
+	for _, halved := range []bool{false, true} {
+		st, k, s := onPackets(t)
+		st.Halved = halved
+		k.overflowed = 5 // before
+		f := s.Packets(7000).Delay(Both, time.Second)
+		k.tally = queue.Tally{Seen: 1, Met: 1, Shortest: time.Second}
+		_, err := f.Nature()
+		require.NoError(t, err)
+		k.overflowed = 8
+		heal(t, f)
+		_, err = f.Nature()
+		require.ErrorContains(t, err, "the kernel has lost 3 of them by itself")
+	}
+}
+
+func TestHalfOfPacketFaults(t *testing.T) {
+	for _, c := range []struct {
+		inject func(*Packets) *Fault
+		want   queue.Fault
+		halved bool
+	}{
+		{func(p *Packets) *Fault { return p.Lose(ClientToServer, Each(0.5)) }, queue.Fault{What: queue.Lose, Which: Which{Share: 0.25}}, true},
+		{func(p *Packets) *Fault { return p.Duplicate(ClientToServer, EveryNth(4)) }, queue.Fault{What: queue.Double, Which: Which{Every: 8}}, true},
+		{func(p *Packets) *Fault { return p.Delay(ClientToServer, 8) }, queue.Fault{What: queue.Hold, Which: All(), Least: 4, Most: 4}, true},
+		{func(p *Packets) *Fault { return p.Jitter(ClientToServer, 4, 8) }, queue.Fault{What: queue.Hold, Which: All(), Least: 2, Most: 4}, true},
+		{func(p *Packets) *Fault { return p.Reorder(ClientToServer, Each(0.5), 8) }, queue.Fault{What: queue.Hold, Which: Which{Share: 0.25}, Least: 8, Most: 8}, true},
+		{func(p *Packets) *Fault { return p.Lose(ClientToServer, First()) }, queue.Fault{What: queue.Lose, Which: First()}, false},
+	} {
+		st, k, s := onPackets(t)
+		st.Halved = true
+		f := c.inject(s.Packets(7000))
+		c.want.ID, c.want.In, c.want.Port, c.want.Seed = 1, true, 7000, 1
+		assert.Equal(t, []queue.Fault{c.want}, k.order().Faults)
+		assert.Equal(t, c.halved, f.Halved)
+		k.tally = queue.Tally{Seen: 100_000, Met: 1, Flows: 1}
+		_, err := f.Nature()
+		assert.NoError(t, err, "laws are to notice by themselves")
+	}
 }
 
 func TestPacketFaultsAreUndoneOneByOne(t *testing.T) {
 	_, k, s := onPackets(t)
-	a, b := s.Packets(1).Lose(ClientToServer, 1), s.Packets(2).Lose(ClientToServer, 1)
-	k.told()
+	a, b, c := s.Packets(7000).Lose(ClientToServer, All()), s.Packets(7000).Delay(Both, time.Second), s.Packets(2).Reset()
+	assert.Equal(t, append(jumps("-A", intoPort...), jumps("-A", fromPort...)...), k.told()[:4], "what is handed over is so once")
+	assert.Len(t, k.order().Faults, 2)
 	heal(t, a)
-	assert.NotContains(t, strings.Join(k.told(), "\n"), "assay-2")
+	assert.Empty(t, k.told(), "the other one still wants them")
+	assert.Len(t, k.order().Faults, 1)
 	heal(t, b)
-	assert.NotContains(t, strings.Join(k.told(), "\n"), "assay-1")
+	assert.Len(t, k.told(), 4)
+	heal(t, c)
+	assert.Len(t, k.told(), 4)
 }
 
 func TestPacketFaultsOutliveTheNetworkStack(t *testing.T) {
 	_, k, s := onPackets(t)
 	p := s.Packets(7000)
-	healed, lasting := p.LoseEvery(ClientToServer, 2), p.Lose(ClientToServer, 0.5)
-	k.met = 3
+	healed, lasting, reset := p.Lose(ClientToServer, EveryNth(2)), p.Lose(ClientToServer, Each(0.5)), p.Reset()
+	k.tally = queue.Tally{Seen: 6, Met: 3}
+	k.seen, k.met = 2, 2
 	heal(t, healed)
-	next := &kernel{met: 4}
+	next := &kernel{tally: queue.Tally{Seen: 8, Met: 4}, seen: 1, met: 1}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	require.NoError(t, s.Renew(ctx, func() (Shell, error) { return next, nil }))
-	assert.Equal(t, []string{":assay-2 -", "-A assay-2", "-A assay-2 -m statistic --mode random --probability 0.5 -j NFQUEUE --queue-num 65535",
-		"-A INPUT -p tcp --dport 7000 -j assay-2", "-A INPUT -p udp --dport 7000 -j assay-2"}, next.told(), "what is healed stays so")
+	assert.Len(t, next.order().Faults, 1, "what is healed stays so")
+	assert.Equal(t, jumps("-A", intoPort...), next.told()[:2])
 	assert.Equal(t, 7, lasting.Packets(), "3 in the old stack, 4 in the new one")
-	heal(t, lasting)
+	assert.Equal(t, 3, reset.Packets())
+	heal(t, lasting, reset)
 	assert.Equal(t, 7, lasting.Packets())
 	assert.Equal(t, 3, healed.Packets())
 
@@ -231,38 +357,43 @@ func TestPacketFaultsOutliveTheNetworkStack(t *testing.T) {
 func TestPacketFaultsThatMakeNoSense(t *testing.T) {
 	st, k, s := onPackets(t)
 	p := s.Packets(7000)
-	for _, probability := range []float64{0, -1, 1.5} {
-		assert.ErrorContains(t, fatal(t, func() { p.Lose(Both, probability) }), "a probability is above 0 and at most 1")
+	for _, probability := range []float64{-1, 1.5} {
+		assert.ErrorContains(t, fatal(t, func() { p.Lose(Both, Each(probability)) }), "a probability is above 0 and at most 1")
 	}
-	assert.EqualError(t, fatal(t, func() { p.LoseEvery(Both, 1) }), "inject lose one packet in 1 both ways, port 7000 on server: say every second packet, or a higher number")
-	assert.ErrorContains(t, fatal(t, func() { p.LoseFirst(0) }), "there is no such direction")
-	assert.ErrorContains(t, fatal(t, func() { p.Lose(8, 1) }), "there is no such direction")
-	assert.Empty(t, k.scripts)
+	assert.ErrorContains(t, fatal(t, func() { p.Lose(Both, Each(0)) }), "say in one way which packets")
+	assert.EqualError(t, fatal(t, func() { p.Lose(Both, EveryNth(1)) }), "inject lose one packet in 1 both ways, port 7000 on server: say every second packet, or a higher number")
+	assert.ErrorContains(t, fatal(t, func() { p.Lose(0, First()) }), "there is no such direction")
+	assert.ErrorContains(t, fatal(t, func() { p.Corrupt(8, All()) }), "there is no such direction")
+	for _, d := range []time.Duration{0, -time.Second, 2 * time.Minute} {
+		assert.ErrorContains(t, fatal(t, func() { p.Delay(Both, d) }), "held back for more than 0 and at most 1m0s")
+	}
+	assert.ErrorContains(t, fatal(t, func() { p.Jitter(Both, 2, 1) }), "no less at most than at least")
+	assert.Empty(t, k.orders)
 	assert.Empty(t, st.injected)
 }
 
-func TestKernelThatCannotLosePackets(t *testing.T) {
+func TestKernelThatHandsNoPacketsOver(t *testing.T) {
 	_, k, s := onPackets(t)
-	k.err = errors.New("exit status 1: Warning: Extension statistic revision 0 not supported, missing kernel module?\niptables: No chain/target/match by that name.") //nolint:revive // as iptables words it
-	err := fatal(t, func() { s.Packets(7000).Lose(Both, 1) })
+	k.err = errors.New("exit status 1: Warning: Extension NFQUEUE revision 0 not supported, missing kernel module?\niptables: No chain/target/match by that name.") //nolint:revive // as iptables words it
+	err := fatal(t, func() { s.Packets(7000).Lose(Both, All()) })
 	cannot, ok := errors.AsType[*unprovable.Error](err)
 	require.True(t, ok, "%v", err)
-	assert.EqualError(t, cannot, "loss of single packets cannot be had here: the engine's kernel has no module for it (iptables: No chain/target/match by that name.)")
+	assert.EqualError(t, cannot, "what happens to single packets cannot be had here: the engine's kernel has no module for it (iptables: No chain/target/match by that name.)")
 
 	k.err = errors.New("no space left on device")
-	err = fatal(t, func() { s.Packets(7000).Lose(Both, 1) })
+	err = fatal(t, func() { s.Packets(7000).Lose(Both, All()) })
 	_, ok = errors.AsType[*unprovable.Error](err)
 	assert.False(t, ok, "what goes wrong is no excuse")
-	assert.ErrorContains(t, err, "inject lose 100 % of packets both ways, port 7000 on server: no space left on device")
+	assert.ErrorContains(t, err, "inject lose all packets both ways, port 7000 on server: no space left on device")
 }
 
 func TestPacketFaultWhoseUndoFailsCanBeHealedAgain(t *testing.T) {
 	_, k, s := onPackets(t)
-	f := s.Packets(7000).Lose(Both, 1)
+	f := s.Packets(7000).Lose(Both, All())
 	k.err = errors.New("the shell is gone")
-	assert.EqualError(t, f.Heal(), "heal of lose 100 % of packets both ways, port 7000 on server: the shell is gone")
+	assert.EqualError(t, f.Heal(), "heal of lose all packets both ways, port 7000 on server: the shell is gone")
 	assert.Equal(t, history.Open, f.Window().To)
-	assert.EqualError(t, fatal(t, func() { f.Packets() }), "count the packets of lose 100 % of packets both ways, port 7000 on server: the shell is gone")
+	assert.EqualError(t, fatal(t, func() { f.Packets() }), "count the packets of lose all packets both ways, port 7000 on server: the shell is gone")
 	k.err = nil
 	heal(t, f)
 }
@@ -277,88 +408,21 @@ func TestStackWithoutAShell(t *testing.T) {
 func TestSabotagedPacketsAreLeftAlone(t *testing.T) {
 	st, k, s := onPackets(t)
 	st.Sabotaged = true
-	f := s.Packets(7000).Lose(Both, 1)
+	f := s.Packets(7000).Lose(Both, All())
 	assert.Zero(t, f.Packets())
 	heal(t, f)
 	assert.Zero(t, f.Packets())
-	assert.Empty(t, k.scripts)
+	assert.Empty(t, k.orders)
+	assert.Empty(t, k.told())
 	assert.Len(t, st.injected, 1)
 	assert.Len(t, st.healed, 1)
 }
 
 func TestCountThatCannotBeRead(t *testing.T) {
-	r := &rule{chain: "assay-1", does: []string{"-j DROP"}}
-	for _, table := range []string{"", "Chain assay-2 (1 references)\npkts\n1 2\n", "Chain assay-1 (1 references)\n", "Chain assay-1 (1 references)\npkts\n1 2\nmany\n", "Chain assay-1 (1 references)\npkts\n1 2\n", "Chain assay-1 (1 references)\npkts\n1 2\n1 2\n1 2\n"} {
-		_, err := r.counted(table)
+	l := &lasting{reset: "assay-1"}
+	for _, table := range []string{"", "Chain assay-2 (1 references)\npkts\n1 2\n1 2\n", "Chain assay-1 (1 references)\n", "Chain assay-1 (1 references)\npkts\n1 2\nmany\n", "Chain assay-1 (1 references)\npkts\n1 2\n", "Chain assay-1 (1 references)\npkts\n1 2\n1 2\n1 2\n"} {
+		_, err := l.counted(table)
 		assert.Error(t, err, "%q", table)
 	}
 	assert.Zero(t, (&Fault{}).Packets(), "faults of other kinds meet no packets")
-}
-
-func TestWhatNetemIsTold(t *testing.T) {
-	for _, c := range []struct {
-		inject func(*Packets) *Fault
-		says   string
-		queue  string
-	}{
-		{func(p *Packets) *Fault { return p.Delay(20 * time.Millisecond) }, "delay 20ms server to client, port 7000 on server", "netem limit 100000 delay 20000us"},
-		{
-			func(p *Packets) *Fault { return p.Reorder(0.25, 10*time.Millisecond) },
-			"reorder 25 % of packets ahead by 10ms, server to client, port 7000 on server", "netem limit 100000 delay 10000us reorder 25%",
-		},
-		{func(p *Packets) *Fault { return p.Duplicate(0.125) }, "duplicate 12.5 % of packets server to client, port 7000 on server", "netem limit 100000 duplicate 12.5%"},
-	} {
-		t.Run(c.queue, func(t *testing.T) {
-			_, k, s := onPackets(t)
-			p := s.Packets(7000)
-			f := c.inject(p)
-			assert.Equal(t, c.says, f.String())
-			require.Len(t, k.scripts, 1)
-			assert.Contains(t, k.scripts[0], "tc qdisc add dev $d root handle 1: htb\n")
-			assert.Contains(t, k.scripts[0], "tc qdisc add dev $d parent 1:4 handle 40: "+c.queue+" ||")
-			assert.Contains(t, k.scripts[0], "\n*mangle\n")
-			assert.Equal(t, []string{":assay-1 -", "-A assay-1", "-A assay-1 -j CLASSIFY --set-class 1:4", "-A POSTROUTING -p tcp --sport 7000 -j assay-1", "-A POSTROUTING -p udp --sport 7000 -j assay-1"}, k.told())
-
-			assert.ErrorContains(t, fatal(t, func() { p.Delay(time.Second) }), "there is a delay, reorder or duplicate in force on server already; heal that first")
-			lossy := p.Lose(Both, 0.5) // what is lost is another matter
-			next := &kernel{met: 2}
-			ctx, cancel := context.WithTimeout(t.Context(), limit)
-			defer cancel()
-			require.NoError(t, s.Renew(ctx, func() (Shell, error) { return next, nil }))
-			assert.Contains(t, next.scripts[0], c.queue)
-			next.told()
-			heal(t, f)
-			assert.Equal(t, 2, f.Packets())
-			require.Len(t, next.scripts, 1)
-			assert.True(t, strings.HasSuffix(next.scripts[0], "tc qdisc del dev $d root\ndone\n"))
-			assert.Equal(t, []string{"-D POSTROUTING -p tcp --sport 7000 -j assay-1", "-D POSTROUTING -p udp --sport 7000 -j assay-1", "-F assay-1", "-X assay-1"}, next.told())
-			heal(t, p.Delay(time.Second), lossy)
-		})
-	}
-}
-
-func TestKernelWithoutNetem(t *testing.T) {
-	_, k, s := onPackets(t)
-	k.err = errors.New("run … in server-packets: exit status 1: Error: Specified qdisc kind is unknown.") //nolint:revive // as tc words it
-	for what, inject := range map[string]func(){
-		"delay of single packets": func() { s.Packets(7000).Delay(time.Second) },
-		"reordering of packets":   func() { s.Packets(7000).Reorder(0.5, time.Second) },
-		"duplication of packets":  func() { s.Packets(7000).Duplicate(0.5) },
-	} {
-		cannot, ok := errors.AsType[*unprovable.Error](fatal(t, inject))
-		require.True(t, ok)
-		assert.Equal(t, what, cannot.What)
-		assert.Equal(t, "the engine's kernel has no module for it (Error: Specified qdisc kind is unknown.)", cannot.Why)
-	}
-}
-
-func TestNetemThatMakesNoSense(t *testing.T) {
-	_, k, s := onPackets(t)
-	p := s.Packets(7000)
-	for _, d := range []time.Duration{0, -time.Second, 1500} {
-		assert.ErrorContains(t, fatal(t, func() { p.Delay(d) }), "a delay is a whole number of microseconds, at least one")
-	}
-	assert.ErrorContains(t, fatal(t, func() { p.Reorder(2, time.Second) }), "a probability is above 0 and at most 1")
-	assert.ErrorContains(t, fatal(t, func() { p.Duplicate(0) }), "a probability is above 0 and at most 1")
-	assert.Empty(t, k.scripts)
 }

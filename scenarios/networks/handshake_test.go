@@ -38,7 +38,7 @@ func TestConnectionBeforeData(t *testing.T) {
 
 		env.Step("fault: of each connection and of each socket the first packet is lost")
 		before := client.Retransmitted()
-		first := path.LoseFirst(fault.ClientToServer)
+		first := path.Lose(fault.ClientToServer, fault.First())
 		late := tcp.SendEach(flows, blocks)
 		env.Await("the streams have come to their ends", tcp.Settled)
 		requests, again := first.Packets(), client.Retransmitted()-before

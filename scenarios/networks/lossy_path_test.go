@@ -42,14 +42,14 @@ func TestStreamOverLossyPath(t *testing.T) {
 			check.Delivery(udp, udp.Received).ExactlyOnce())
 
 		env.Step("fault: packets are lost, the stream's and the datagrams'")
-		before, lossy := sender.Retransmitted(), path.Lose(fault.ClientToServer, float64(p))
+		before, lossy := sender.Retransmitted(), path.Lose(fault.ClientToServer, fault.Each(float64(p)))
 		whole := tcp.SendAndSettle(blocks)
 		streams, again := lossy.Packets(), sender.Retransmitted()-before
 		holed := udp.SendAndSettle(blocks)
 		env.Heal(lossy)
 
 		env.Step("fault: of the packets, one in so many is lost")
-		nth := path.LoseEvery(fault.ClientToServer, oneIn)
+		nth := path.Lose(fault.ClientToServer, fault.EveryNth(oneIn))
 		counted.SendAndSettle(blocks)
 		env.Heal(nth)
 
