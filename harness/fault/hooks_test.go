@@ -257,10 +257,17 @@ func control(t testing.TB) *httptest.Server {
 	return s
 }
 
-func inContainer(t testing.TB, s *Hooks, name, to string) *Link {
+// newProxies are proxies whose "container" shares the addresses and the ports of this machine.
+func newProxies(t testing.TB) *Proxies {
 	t.Helper()
 	ps := NewProxies("127.0.0.1")
-	ps.next = freePort(t) // here the "container" shares the ports of this machine
+	ps.on, ps.next = "127.0.0.1", freePort(t)
+	return ps
+}
+
+func inContainer(t testing.TB, s *Hooks, name, to string) *Link {
+	t.Helper()
+	ps := newProxies(t)
 	ps.Started(strings.TrimPrefix(control(t).URL, "http://"), nil)
 	l := ps.NewLink(s, name, to)
 	require.NoError(t, l.place.there())

@@ -328,7 +328,7 @@ func (m *Mesh) Probe(port int, from, to string) error {
 	defer m.mu.Unlock()
 	state := wire.State{Target: target}
 	if m.probe == nil {
-		m.probe = m.proxies.wire("probe", state, func() (string, error) { return net.JoinHostPort("0.0.0.0", strconv.Itoa(port)), nil })
+		m.probe = m.proxies.wire("probe", state, func() (string, error) { return net.JoinHostPort(m.proxies.on, strconv.Itoa(port)), nil })
 	}
 	_, err = m.probe.Set(state)
 	return err

@@ -34,6 +34,7 @@ func newMesh(t testing.TB, members ...string) *meshed {
 		return fmt.Sprintf("127.%d.%d.%d", 100+kind, n, slices.Index(members, member)+1)
 	}
 	ps := NewProxies("links")
+	ps.on = "127.0.0.1"
 	m := ps.NewMesh(st.Hooks, "cluster", members,
 		func(member string) string { return host(1, member) },
 		func(member string) (string, error) { return host(2, member), nil })

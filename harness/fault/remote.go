@@ -20,6 +20,7 @@ import (
 // Proxies is a container of wires, for links between containers.
 type Proxies struct {
 	host string // what containers call it
+	on   string // where in it links listen: on all its addresses, of which no other machine knows
 
 	ready   chan struct{} // closed when control or err is set
 	control string        // its control port, as a URL
@@ -35,7 +36,7 @@ const firstPort = 20001
 // NewProxies returns the wires of a container that others call host. Its control address may come later (Started), so that containers can
 // be told of links while it starts.
 func NewProxies(host string) *Proxies {
-	return &Proxies{host: host, ready: make(chan struct{}), next: firstPort}
+	return &Proxies{host: host, on: "0.0.0.0", ready: make(chan struct{}), next: firstPort}
 }
 
 // Started tells where the control port is reached from this process, or why it is not.
@@ -51,7 +52,7 @@ func (ps *Proxies) NewLink(hooks *Hooks, name, to string) *Link {
 	port := ps.next
 	ps.next++
 	ps.mu.Unlock()
-	listen := func() (string, error) { return net.JoinHostPort("0.0.0.0", strconv.Itoa(port)), nil }
+	listen := func() (string, error) { return net.JoinHostPort(ps.on, strconv.Itoa(port)), nil }
 	return ps.link(hooks, name, to, net.JoinHostPort(ps.host, strconv.Itoa(port)), to, fmt.Sprintf("link-%d", port), listen)
 }
 

@@ -29,8 +29,7 @@ func TestLinkOfProxiesThatDoNotStartTellsWhy(t *testing.T) {
 }
 
 func TestFaultWaitsUntilTheProxiesRun(t *testing.T) {
-	s, ps, st := serve(t), NewProxies("127.0.0.1"), newHooks()
-	ps.next = freePort(t)
+	s, ps, st := serve(t), newProxies(t), newHooks()
 	l := ps.NewLink(st.Hooks, "n1 → n2: 100%/2?#", s.address()) // names are for people
 	injected := make(chan *Fault)
 	go func() { injected <- l.Delay(ClientToServer, forever) }()
@@ -47,8 +46,7 @@ func TestFaultWaitsUntilTheProxiesRun(t *testing.T) {
 }
 
 func TestProxiesThatAreGoneEndTheTest(t *testing.T) {
-	s, ps, st := serve(t), NewProxies("127.0.0.1"), newHooks()
-	ps.next = freePort(t)
+	s, ps, st := serve(t), newProxies(t), newHooks()
 	api := control(t)
 	ps.Started(strings.TrimPrefix(api.URL, "http://"), nil)
 	l := ps.NewLink(st.Hooks, "replication", s.address())
@@ -66,12 +64,11 @@ func TestProxiesThatAreGoneEndTheTest(t *testing.T) {
 }
 
 func TestPortOfALinkIsTaken(t *testing.T) {
-	s, ps := serve(t), NewProxies("127.0.0.1")
-	ps.next = freePort(t)
+	s, ps := serve(t), newProxies(t)
 	ps.Started(strings.TrimPrefix(control(t).URL, "http://"), nil)
 	one := ps.NewLink(newHooks().Hooks, "one", s.address())
 	require.NoError(t, one.place.there())
-	others := NewProxies("127.0.0.1")
+	others := newProxies(t)
 	others.next = ps.next - 1
 	others.Started(strings.TrimPrefix(control(t).URL, "http://"), nil)
 	two := others.NewLink(newHooks().Hooks, "two", s.address())
