@@ -60,7 +60,8 @@ func AtLeast[T Figure](low T) Law[T] {
 }
 
 // Chance predicts the share of independent trials in which something happens that has this probability in each: any share that so many
-// trials give in 999 of 1000 cases (the exact binomial interval).
+// trials give in all but one of 100 000 cases (the exact binomial interval). It takes trials enough to exclude the rivals as surely: a suite
+// of a hundred such figures is then wrong by chance once in a thousand runs.
 func Chance(probability Share) Law[Share] {
 	return Law[Share]{low: float64(probability), high: float64(probability), chance: true, trips: 1, window: history.Always}
 }
@@ -208,7 +209,7 @@ func (e *Env) ratio(side, what string, got float64, law Law[float64]) {
 }
 
 // confidence is how sure a prediction is to contain what it says, if that is true.
-const confidence = 0.999
+const confidence = 0.99999
 
 func (e *Env) share(side, what string, got stat.Proportion, law Law[Share]) {
 	e.t.Helper()

@@ -247,25 +247,25 @@ func TestChance(t *testing.T) {
 		return judge(nil, func(e *Env) { e.Share("lost", stat.Proportion{Hits: hits, Of: of}, law) })
 	}
 	tenth := Chance(0.1).Against("nothing lost", 0).Against("half of it lost", 0.05)
-	j := lost(200, 2000, tenth)
+	j := lost(260, 2600, tenth)
 	require.True(t, j.proves(), "%v", j.errors)
 	m := j.Measurements[0]
-	require.Equal(t, 2000, m.N)
+	require.Equal(t, 2600, m.N)
 	require.Equal(t, 0.1, m.Value)
 	for i, want := range []struct{ low, high, p float64 }{
 		{*m.Low, *m.High, 0.1}, {*m.Rivals[0].Low, *m.Rivals[0].High, 0}, {*m.Rivals[1].Low, *m.Rivals[1].High, 0.05},
 	} {
-		least, most := stat.Acceptance(2000, want.p, 0.999)
-		require.Equal(t, []float64{float64(least) / 2000, float64(most) / 2000}, []float64{want.low, want.high}, i)
+		least, most := stat.Acceptance(2600, want.p, 0.99999)
+		require.Equal(t, []float64{float64(least) / 2600, float64(most) / 2600}, []float64{want.low, want.high}, i)
 	}
 	require.Equal(t, []float64{0, 0}, []float64{*m.Rivals[0].Low, *m.Rivals[0].High}, "where nothing can be lost, nothing is")
 	require.Less(t, *m.Low, 0.1)
 	require.Greater(t, *m.High, 0.1)
 
-	require.Contains(t, lost(100, 2000, tenth).errors[0], "off the law: lost is 0.05, predicted 0.079 to 0.123")
-	require.Contains(t, lost(0, 2000, tenth).errors[0], "off the law: lost is 0,")
-	require.Contains(t, lost(10, 100, tenth).errors[0], `does not exclude its rival "half of it lost", `, "so few trials do not tell them apart")
-	require.Contains(t, lost(100, 1000, tenth).errors[0], `does not exclude its rival "half of it lost", 0.029 to 0.074`)
+	require.Contains(t, lost(130, 2600, tenth).errors[0], "off the law: lost is 0.05, predicted 0.075 to 0.127")
+	require.Contains(t, lost(0, 2600, tenth).errors[0], "off the law: lost is 0,")
+	require.Contains(t, lost(20, 200, tenth).errors[0], `does not exclude its rival "half of it lost", `, "so few trials do not tell them apart")
+	require.Contains(t, lost(200, 2000, tenth).errors[0], `does not exclude its rival "half of it lost", 0.03 to 0.073`)
 
 	certain := Chance(1).AgainstRange("some", 0.2, 0.8)
 	j = lost(2000, 2000, certain)

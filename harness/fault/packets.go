@@ -3,8 +3,10 @@ package fault
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,7 +76,7 @@ type Stack struct {
 // lasting is a fault that lasts longer than a stack.
 type lasting struct {
 	queue  *queue.Fault // what is done to packets that the kernel hands over; nil for what it does by itself
-	reset  string       // the chain that does what the kernel does by itself
+	own    own          // what the kernel does by itself
 	jumps  []string     // from where packets come
 	before tally        // what it came to in stacks that have ended
 	lost   int          // how many packets had overflowed before it
@@ -217,8 +219,24 @@ const longestHold = time.Minute
 // that has forgotten its connections. UDP is left alone: it has none. Other faults of packets come first.
 func (p *Packets) Reset() *Fault {
 	f := p.fault("reset", "connections")
-	l := &lasting{reset: p.stack.name(), jumps: []string{fmt.Sprintf("INPUT -p tcp --dport %d", p.port), fmt.Sprintf("OUTPUT -p tcp --sport %d", p.port)}}
-	return p.stack.inject(f, l, tally.all)
+	r := resets{p.stack.name(), []string{fmt.Sprintf("INPUT -p tcp --dport %d", p.port), fmt.Sprintf("OUTPUT -p tcp --sport %d", p.port)}}
+	return p.stack.inject(f, &lasting{own: r}, tally.all)
+}
+
+// LosePieces loses each packet of UDP that the server receives with that probability, above 0 and at most 1, before fragments are put
+// together again: of a datagram that travels in several packets, each may be lost by itself. Those behind the first have no port, so
+// this is about all that the server receives. The draws are the kernel's, without a seed.
+func (p *Packets) LosePieces(probability float64) *Fault {
+	f := &Fault{Kind: "lose", Target: p.stack.node, Detail: percent(probability) + " of packets, fragments too, client to server", Undo: "heal"}
+	if !(probability > 0 && probability <= 1) {
+		p.stack.hooks.Fatal(fmt.Errorf("inject %s: a probability is above 0 and at most 1", f))
+	}
+	shows := func(n tally) error { return n.share(probability) }
+	does := probability
+	if p.stack.hooks.halved(f) {
+		does, shows = probability/2, nil
+	}
+	return p.stack.inject(f, &lasting{own: pieces{p.stack.name(), does}}, shows)
 }
 
 func (p *Packets) fault(kind, detail string) *Fault {
@@ -352,7 +370,7 @@ func (s *Stack) do(call func(context.Context) error) error {
 // begin puts a fault into the stack. Holding mu.
 func (s *Stack) begin(ctx context.Context, l *lasting) error {
 	if l.queue == nil {
-		if _, err := s.shell.Run(ctx, "exec "+l.adding()); err != nil {
+		if _, err := s.shell.Run(ctx, l.own.adding()); err != nil {
 			return lacking("what happens to single packets", err)
 		}
 		s.force = append(s.force, l)
@@ -373,7 +391,7 @@ func (s *Stack) end(ctx context.Context, l *lasting) error {
 	var n tally
 	var err error
 	if l.queue == nil {
-		n, err = l.ask(ctx, s.shell, "set -e\n"+l.removing())
+		n, err = ask(ctx, s.shell, l.own, "set -e\n"+l.own.removing())
 	} else {
 		var r queue.Report
 		r, err = s.tell(ctx, rest)
@@ -402,7 +420,7 @@ func (s *Stack) count(l *lasting) (all tally, err error) {
 // tallyOf is what a fault in force has come to in this stack. Holding mu.
 func (s *Stack) tallyOf(ctx context.Context, l *lasting) (tally, error) {
 	if l.queue == nil {
-		return l.ask(ctx, s.shell, l.counter())
+		return ask(ctx, s.shell, l.own, l.own.counter())
 	}
 	r, err := s.tell(ctx, s.force)
 	return l.tally(r), err
@@ -491,44 +509,58 @@ func restore(table string, lines ...string) string {
 	return "iptables-nft-restore --noflush <<'.'\n*" + table + "\n" + strings.Join(lines, "\n") + "\nCOMMIT\n.\n"
 }
 
-// A reset is a chain of its own, so that the counters of what is in it are the fault's, and jumps to it. The first rule in the chain only
-// counts what comes. Adding and removing are scripts; removing first sees to it that no more packets come, then counts, then lets the counter go.
-func (l *lasting) adding() string {
-	lines := []string{":" + l.reset + " -", "-A " + l.reset + " " + unreset, "-A " + l.reset + " " + unreset + " -j REJECT --reject-with tcp-reset"}
-	for _, j := range l.jumps {
-		lines = append(lines, "-A "+j+" -j "+l.reset)
+// own is a fault that the kernel does by itself. Adding and removing are scripts; removing first sees to it that no more packets come where it
+// can, then prints the count, as counter does, then lets it go.
+type own interface {
+	adding() string
+	removing() string
+	counter() string
+	counted(said string) (tally, error)
+}
+
+// ask runs a script that prints the count.
+func ask(ctx context.Context, shell Shell, o own, script string) (tally, error) {
+	out, err := shell.Run(ctx, script)
+	if err != nil {
+		return tally{}, err
 	}
-	return restore("filter", lines...)
+	return o.counted(out)
+}
+
+// resets is a chain of iptables, so that the counters of what is in it are the fault's, and jumps to it. The first rule in the chain only
+// counts what comes.
+type resets struct {
+	chain string
+	jumps []string
 }
 
 // unreset matches what a reset may be the answer to.
 const unreset = "-p tcp ! --tcp-flags RST RST"
 
-func (l *lasting) removing() string {
+func (r resets) adding() string {
+	lines := []string{":" + r.chain + " -", "-A " + r.chain + " " + unreset, "-A " + r.chain + " " + unreset + " -j REJECT --reject-with tcp-reset"}
+	for _, j := range r.jumps {
+		lines = append(lines, "-A "+j+" -j "+r.chain)
+	}
+	return restore("filter", lines...)
+}
+
+func (r resets) removing() string {
 	var lines []string
-	for _, j := range l.jumps {
-		lines = append(lines, "-D "+j+" -j "+l.reset)
+	for _, j := range r.jumps {
+		lines = append(lines, "-D "+j+" -j "+r.chain)
 	}
-	return restore("filter", lines...) + l.counter() + "\n" + restore("filter", "-F "+l.reset, "-X "+l.reset)
+	return restore("filter", lines...) + r.counter() + "\n" + restore("filter", "-F "+r.chain, "-X "+r.chain)
 }
 
-func (l *lasting) counter() string { return "iptables-nft -t filter -nvxL " + l.reset }
-
-// ask runs a script that prints the counter.
-func (l *lasting) ask(ctx context.Context, shell Shell, script string) (tally, error) {
-	out, err := shell.Run(ctx, script)
-	if err != nil {
-		return tally{}, err
-	}
-	return l.counted(out)
-}
+func (r resets) counter() string { return "iptables-nft -t filter -nvxL " + r.chain }
 
 // counted reads the table of iptables' -L: a line that names the chain, one that names the columns, packets first, and one for
 // each of the two rules.
-func (l *lasting) counted(table string) (tally, error) {
-	unknown := fmt.Errorf("iptables counts packets in a way that is not known here: %q", table)
-	lines := strings.Split(strings.TrimSpace(table), "\n")
-	if len(lines) != 4 || !strings.HasPrefix(lines[0], "Chain "+l.reset+" ") {
+func (r resets) counted(said string) (tally, error) {
+	unknown := fmt.Errorf("iptables counts packets in a way that is not known here: %q", said)
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	if len(lines) != 4 || !strings.HasPrefix(lines[0], "Chain "+r.chain+" ") {
 		return tally{}, unknown
 	}
 	var counts [2]int
@@ -540,6 +572,38 @@ func (l *lasting) counted(table string) (tally, error) {
 		}
 	}
 	return tally{seen: counts[0], met: counts[1], stacks: 1}, nil
+}
+
+// pieces is a table of nftables that loses packets before those which are fragments are put together (priority -400, NF_IP_PRI_CONNTRACK_DEFRAG).
+// What comes from the stack itself, such as the engine's answers about names, is left alone.
+type pieces struct {
+	table string
+	share float64
+}
+
+// fine is how fine a probability is for nftables.
+const fine = 1 << 20
+
+func (p pieces) adding() string {
+	return "nft -f - <<'.'\ntable ip " + p.table + " {\n\tchain pieces {\n\t\ttype filter hook prerouting priority -450;\n" +
+		"\t\tiifname != \"lo\" ip protocol udp counter\n" +
+		fmt.Sprintf("\t\tiifname != \"lo\" ip protocol udp numgen random mod %d < %d counter drop\n\t}\n}\n.\n", fine, int(math.Round(p.share*fine)))
+}
+
+func (p pieces) removing() string { return p.counter() + "\nnft delete table ip " + p.table + "\n" }
+func (p pieces) counter() string  { return "nft list table ip " + p.table }
+
+// counters are how nftables tells of them.
+var counters = regexp.MustCompile(`counter packets (\d+) bytes`)
+
+func (p pieces) counted(said string) (tally, error) {
+	found := counters.FindAllStringSubmatch(said, -1)
+	if len(found) != 2 {
+		return tally{}, fmt.Errorf("nft counts packets in a way that is not known here: %q", said)
+	}
+	seen, err := strconv.Atoi(found[0][1])
+	met, err2 := strconv.Atoi(found[1][1])
+	return tally{seen: seen, met: met, stacks: 1}, errors.Join(err, err2)
 }
 
 func (n tally) wrong(expected string) error {

@@ -24,7 +24,8 @@ type kernel struct {
 	copies     int           // how often nftables was told to send copies
 	tally      queue.Tally   // of every fault of queued
 	overflowed int
-	seen, met  int // of a reset
+	seen, met  int    // of what the kernel does by itself
+	tables     string // what nftables was told of pieces
 	err        error
 }
 
@@ -55,11 +56,17 @@ func (k *kernel) Run(ctx context.Context, script string) (said string, err error
 				return "", err
 			}
 			said += string(text)
-		case strings.HasPrefix(line, "nft -f -"):
+		case strings.HasPrefix(line, "table ip assay {"):
 			k.copies++
 		case strings.HasPrefix(line, "-"), strings.HasPrefix(line, ":"):
 			k.lines = append(k.lines, line)
 		}
+	}
+	if strings.Contains(script, "table ip assay-") {
+		k.tables += script
+	}
+	if strings.Contains(script, "nft list table ip assay-") {
+		said += fmt.Sprintf("table ip t {\n counter packets %d bytes 1\n numgen random mod 8 < 4 counter packets %d bytes 1 drop\n}\n", k.seen, k.met)
 	}
 	if _, chain, counts := strings.Cut(script, " -nvxL "); counts {
 		chain, _, _ = strings.Cut(chain, "\n")
@@ -211,6 +218,30 @@ func TestWhatIptablesIsToldOfAReset(t *testing.T) {
 	k.seen, k.met = 7, 6
 	_, err = f.Nature()
 	require.EqualError(t, err, "it met 6 packets of 7, where it was to meet every one")
+}
+
+func TestWhatNftablesIsToldOfPieces(t *testing.T) {
+	st, k, s := onPackets(t)
+	f := s.Packets(7000).LosePieces(0.25)
+	assert.Equal(t, "lose 25 % of packets, fragments too, client to server on server", f.String())
+	assert.Contains(t, k.tables, "table ip assay-1 {")
+	assert.Contains(t, k.tables, "type filter hook prerouting priority -450;")
+	assert.Contains(t, k.tables, "numgen random mod 1048576 < 262144 counter drop")
+	k.seen, k.met = 2000, 500
+	assert.Equal(t, 500, f.Packets())
+	heal(t, f)
+	assert.Contains(t, k.tables, "nft delete table ip assay-1")
+	said, err := f.Nature()
+	require.NoError(t, err)
+	require.Equal(t, "of 2000 packets that came it met 500", said)
+
+	f = s.Packets(7000).LosePieces(0.5)
+	_, err = f.Nature()
+	require.ErrorContains(t, err, "it met 500 packets of 2000, where it was to meet about 50 %")
+	assert.ErrorContains(t, fatal(t, func() { s.Packets(7000).LosePieces(2) }), "a probability is above 0 and at most 1")
+	st.Halved = true
+	s.Packets(7000).LosePieces(0.25)
+	assert.Contains(t, k.tables, "mod 1048576 < 131072 ")
 }
 
 // What was counted is held against what was asked for, and not against what anybody was told.
@@ -419,9 +450,13 @@ func TestSabotagedPacketsAreLeftAlone(t *testing.T) {
 }
 
 func TestCountThatCannotBeRead(t *testing.T) {
-	l := &lasting{reset: "assay-1"}
+	r := resets{chain: "assay-1"}
 	for _, table := range []string{"", "Chain assay-2 (1 references)\npkts\n1 2\n1 2\n", "Chain assay-1 (1 references)\n", "Chain assay-1 (1 references)\npkts\n1 2\nmany\n", "Chain assay-1 (1 references)\npkts\n1 2\n", "Chain assay-1 (1 references)\npkts\n1 2\n1 2\n1 2\n"} {
-		_, err := l.counted(table)
+		_, err := r.counted(table)
+		assert.Error(t, err, "%q", table)
+	}
+	for _, table := range []string{"", "counter packets 1 bytes 2", "counter packets x bytes 2 counter packets 1 bytes 2"} {
+		_, err := pieces{}.counted(table)
 		assert.Error(t, err, "%q", table)
 	}
 	assert.Zero(t, (&Fault{}).Packets(), "faults of other kinds meet no packets")

@@ -23,7 +23,7 @@ func TestAvailabilityOfParts(t *testing.T) {
 		ID: "3.2", Says: "of parts in series the availabilities multiply, of parts in parallel the failures do",
 		OnlyIf: "the parts fail independently of each other",
 	}, func(env *harness.Env) {
-		oneIn, requests := env.KnobInt("one-in", 4), env.KnobInt("requests", 20)
+		oneIn, requests := env.KnobInt("one-in", 4), env.KnobInt("requests", 32)
 
 		server1, server2 := apptest.Worker(env, "server-1"), apptest.Worker(env, "server-2")
 		independent := env.Subject("apart")

@@ -26,7 +26,7 @@ func TestStreamOverLossyPath(t *testing.T) {
 		ID: "1.1", Says: "TCP hands over every byte, in order, over a path that drops packets",
 	}, func(env *harness.Env) {
 		p := harness.Share(env.KnobInt("loss-percent", 10)) / 100
-		blocks, oneIn := env.KnobInt("blocks", 2000), env.KnobInt("one-in", 10)
+		blocks, oneIn := env.KnobInt("blocks", 2600), env.KnobInt("one-in", 10)
 
 		sender, receiver := nettest.Start(env, "sender"), nettest.Start(env, "receiver")
 		path := receiver.Packets()
