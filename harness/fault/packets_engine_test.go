@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -129,5 +130,92 @@ func BenchmarkPacketFaultEffect(b *testing.B) {
 				b.Fatalf("99 of 100 injections are felt within %v, more than the %v that are allowed", p99, budget)
 			}
 		})
+	}
+}
+
+// What a delay adds to its own length, at three rates, beside no fault and beside netem where the kernel has it.
+func BenchmarkPackets(b *testing.B) {
+	const delay = 5 * time.Millisecond
+	if testing.Short() {
+		b.Skip("-short leaves out what needs containers")
+	}
+	ctx := context.Background()
+	e, err := engine.Connect(ctx)
+	require.NoError(b, err)
+	load, err := e.Image(ctx, image.Dir("load", "testdata/load"))
+	require.NoError(b, err)
+	meets, err := e.Image(ctx, image.Recipe("packets"))
+	require.NoError(b, err)
+	network := e.BeginNetwork(ctx, "packets")
+	b.Cleanup(func() { require.NoError(b, network.Remove(ctx)) })
+	start := func(spec engine.Spec) *engine.Container {
+		c, err := e.Run(ctx, network, spec)
+		require.NoError(b, err)
+		b.Cleanup(func() { require.NoError(b, c.Remove(ctx)) })
+		return c
+	}
+	client, server := start(engine.Spec{Name: "client", Image: load.Ref}), start(engine.Spec{Name: "server", Image: load.Ref})
+	shell := func(of *engine.Container) *engine.Shell {
+		sh, err := start(engine.Spec{Name: of.Name + "-packets", Image: meets.Ref, NetworkOf: of, Capabilities: []string{"NET_ADMIN"}}).Shell(ctx)
+		require.NoError(b, err)
+		b.Cleanup(func() { require.NoError(b, sh.Close()) })
+		return sh
+	}
+	s := NewStack(newHooks().Hooks, "server")
+	s.Started(shell(server), nil)
+	sends := shell(client)
+
+	arms := []struct {
+		name  string
+		added time.Duration
+		do    func(b *testing.B) (undo func())
+	}{
+		{"none", 0, func(*testing.B) func() { return func() {} }},
+		{"queued", delay, func(b *testing.B) func() {
+			f := s.Packets(7000).Delay(ClientToServer, delay)
+			return func() {
+				heal(b, f)
+				if _, err := f.Nature(); err != nil {
+					b.Logf("%v: %v", f, err) // an overflow is noticed
+				}
+			}
+		}},
+		{"netem", delay, func(b *testing.B) func() {
+			if _, err := sends.Run(ctx, fmt.Sprintf("tc qdisc add dev eth0 root netem limit 100000 delay %dus", delay.Microseconds())); err != nil {
+				b.Skipf("this kernel has no netem: %v", err)
+			}
+			return func() {
+				_, err := sends.Run(ctx, "tc qdisc del dev eth0 root")
+				require.NoError(b, err)
+			}
+		}},
+	}
+	for _, rate := range []int{1_000, 10_000, 50_000} {
+		for _, arm := range arms {
+			b.Run(fmt.Sprintf("%dps/%s", rate, arm.name), func(b *testing.B) {
+				undo := arm.do(b)
+				defer undo()
+				for b.Loop() {
+					said := make(chan string, 1)
+					go func() {
+						out, err := server.Exec(ctx, "load", "receive", ":7000", "1")
+						if err != nil {
+							out = err.Error()
+						}
+						said <- out
+					}()
+					// It listens, or the sender is told so.
+					_, err := client.Exec(ctx, "bash", "-c", fmt.Sprintf("sleep 0.3; load send server:7000 %d %d", rate, rate))
+					require.NoError(b, err)
+					var n, p50, p99 int
+					out := <-said
+					_, err = fmt.Sscan(out, &n, &p50, &p99)
+					require.NoError(b, err, out)
+					b.ReportMetric(float64(p50)-float64(arm.added.Microseconds()), "p50-µs")
+					b.ReportMetric(float64(p99)-float64(arm.added.Microseconds()), "p99-µs")
+					b.ReportMetric(100*float64(rate-n)/float64(rate), "lost-%")
+				}
+			})
+		}
 	}
 }
