@@ -1,7 +1,9 @@
 package harness
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +16,7 @@ import (
 
 	"assay/harness/check"
 	"assay/harness/fault"
+	wires "assay/harness/fault/wire"
 )
 
 // everything is all that can be done to a link and a node.
@@ -76,15 +79,34 @@ func TestNemesisOnAServer(t *testing.T) {
 
 // remember has the server store a name, which it does in memory.
 func remember(l *Link, name string) error {
-	body := fmt.Sprintf(`{"name": %q, "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}`, name)
-	resp, err := http.Post("http://"+l.Address()+"/proxies", "application/json", strings.NewReader(body))
+	order, err := json.Marshal(wires.Order{Listen: "127.0.0.1:0", State: wires.State{Target: wires.Nowhere}})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequest(http.MethodPut, "http://"+l.Address()+"/wires/"+name, bytes.NewReader(order))
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusCreated {
+	if resp.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(resp.Body)
-		return fmt.Errorf("POST /proxies: %s: %s", resp.Status, text)
+		return fmt.Errorf("PUT /wires/%s: %s: %s", name, resp.Status, text)
+	}
+	return nil
+}
+
+// remembers tells whether it still has the name.
+func remembers(ctx context.Context, l *Link, name string) error {
+	text, err := GetHTTP(ctx, l.Address(), "/wires")
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(text), name) {
+		return fmt.Errorf("there is no %s", name)
 	}
 	return nil
 }
@@ -115,7 +137,7 @@ func TestForgetfulServer(t *testing.T) {
 		work.Stop()
 
 		e.Step("verdict")
-		err := RespondsHTTP("/proxies/order")(e.Context(), link.Address())
+		err := remembers(e.Context(), link, "order")
 		e.Contrast("nothing is lost", check.That("nothing is lost", err == nil, "the order: %v", err), forgetful)
 	})
 }

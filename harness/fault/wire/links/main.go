@@ -14,5 +14,6 @@ import (
 func main() {
 	flag.Parse() // there are none
 	s := &http.Server{Addr: ":8474", Handler: new(wire.Control).Handler(), ReadHeaderTimeout: 5 * time.Second}
+	log.Printf("takes orders on %s", s.Addr)
 	log.Fatal(s.ListenAndServe())
 }
