@@ -4,6 +4,7 @@
 # Not in go.mod, where they would choose versions for the code. Renew them by hand.
 golangci_lint := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 actionlint    := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+govulncheck   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 assay := go run ./harness/cmd/assay
 
@@ -19,7 +20,7 @@ RUNS      ?= 10
 # The race detector takes a C compiler.
 race = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
-.PHONY: help test vet rooms unit scenarios soak sabotage bench lint images report list readme clean
+.PHONY: help test vet rooms unit scenarios soak sabotage bench lint vulns images report list readme clean
 # Two of these at once would measure each other.
 .NOTPARALLEL:
 
@@ -70,6 +71,9 @@ lint: ## golangci-lint (with gofmt, go vet, staticcheck), go.mod, the README's c
 	printf '%s\n' "$$new" | diff -u README.md - || { echo "README.md: the claims are out of date; make readme" >&2; exit 1; }
 	go run $(actionlint) .github/workflows/*.yml
 	@if command -v shellcheck >/dev/null; then set -x; shellcheck .ci/run; else echo "no shellcheck here: .ci/run is left out"; fi
+
+vulns: ## known vulnerabilities in what the code calls (asks vuln.go.dev)
+	go run $(govulncheck) -test ./...
 
 images: ## build all images ahead of time
 	$(assay) images
