@@ -89,12 +89,12 @@ type tally struct {
 	overflowed               int           // packets that nobody was asked about
 }
 
-func (t tally) and(other tally) tally {
-	shortest := t.shortest
-	if t.shortest == 0 || other.shortest > 0 && other.shortest < shortest {
+func (n tally) and(other tally) tally {
+	shortest := n.shortest
+	if n.shortest == 0 || other.shortest > 0 && other.shortest < shortest {
 		shortest = other.shortest
 	}
-	return tally{t.seen + other.seen, t.met + other.met, t.flows + other.flows, t.stacks + other.stacks, shortest, t.overflowed + other.overflowed}
+	return tally{n.seen + other.seen, n.met + other.met, n.flows + other.flows, n.stacks + other.stacks, shortest, n.overflowed + other.overflowed}
 }
 
 // order is what a stack is told: the faults of packets that are handed over, and from where those come.

@@ -23,9 +23,9 @@ const (
 	netfilter = 12 // NETLINK_NETFILTER
 
 	subsystem = 3 // NFNL_SUBSYS_QUEUE
-	packets   = subsystem<<8 | 0
-	verdict   = subsystem<<8 | 1
-	configure = subsystem<<8 | 2
+	packets   = subsystem << 8
+	verdict   = packets + 1
+	configure = packets + 2
 
 	header      = 1  // NFQA_PACKET_HDR: be32 id, be16 protocol, u8 hook
 	verdictOf   = 2  // NFQA_VERDICT_HDR: be32 verdict, be32 id
