@@ -68,8 +68,10 @@ func (e *Env) tellLinks() {
 	}
 }
 
-// lookPast looks for clients whose only link the fault cut, and whose operations began and succeeded while it was cut all the same. What
-// is delivered may have come before.
+// noTrip are kinds of operations that tell what has befallen a client, and take no way to a server: what is delivered may have come before.
+var noTrip = map[string]bool{history.Deliver: true, history.Disconnect: true, history.Hold: true, history.Lead: true}
+
+// lookPast looks for clients whose only link the fault cut, and whose operations began and succeeded while it was cut all the same.
 func (e *Env) lookPast(f *fault.Fault, ops history.History) {
 	e.t.Helper()
 	if !f.Cuts {
@@ -85,7 +87,7 @@ func (e *Env) lookPast(f *fault.Fault, ops history.History) {
 		}
 		n := 0
 		for _, op := range ops {
-			if op.Client == c.Name() && op.Kind != history.Deliver && op.Outcome == history.OK && op.Start >= cut.From && op.End <= cut.To {
+			if op.Client == c.Name() && !noTrip[op.Kind] && op.Outcome == history.OK && op.Start >= cut.From && op.End <= cut.To {
 				n++
 			}
 		}
