@@ -16,8 +16,8 @@ import (
 //	         └─ PUT, where nobody looks (a control) ───┘
 //
 // The service does what it is asked for, and its answer is lost. The client cannot know, and asks again over a new
-// connection, until it is answered. A PUT says under which name there shall be a row, and there is one. A POST asks for one
-// more each time. The verb is a promise and not a mechanism: of a service that does not keep it, a PUT makes rows as a POST.
+// connection, until it is answered. A PUT says under which name there shall be a row, and there is one. A POST asks for
+// one more each time. The verb is a promise and no mechanism: of a service that does not keep it, a PUT is as a POST.
 func TestRepeatedPut(t *testing.T) {
 	t.Parallel()
 	harness.Prove(t, harness.Claim{
@@ -54,7 +54,7 @@ func TestRepeatedPut(t *testing.T) {
 
 		env.Step("verdict")
 		once, again := bookings, bookings*(times+1) // the last time is the one that was answered
-		named.Count("times that a booking was done", put.Done(puts), harness.AtLeast(again).Against("not repeated", once))
+		named.Count("times that they were done", put.Done(puts), harness.AtLeast(again).Against("not repeated", once))
 		named.Count("rows of these bookings", put.Look(puts), harness.Exactly(once).Against("one for each time", again))
 		unnamed.Count("rows of these bookings", post.Look(posts),
 			harness.Between(again, post.Tries()-before).Against("a name tells them apart", once))

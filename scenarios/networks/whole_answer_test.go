@@ -16,8 +16,8 @@ import (
 //	         └─ answers that end with the connection ────────┘
 //	            (the control)
 //
-// All read documents of one server at the same time, and the link breaks when a part of each has come. TCP tells no more
-// than that the connection is closed, as it is at the end of the control's answers: so what has come is taken for the
+// All read documents of one server at the same time, and the link breaks when a part of each has come. TCP tells no
+// more than that the connection is closed, as it is at the end of the control's answers: what has come is taken for the
 // whole. Where the answer says by itself where it ends, its reader is told that it was cut short, and can ask again.
 func TestAnswerIsWholeOrNone(t *testing.T) {
 	t.Parallel()

@@ -17,12 +17,12 @@ import (
 //	a browser, all calls at once (the control) ─────────┘
 //
 // Both load pages of one, two, four and eight calls to the same server, which answers at once. Then the way to it takes
-// time. In sequence, a page is later by a round trip for each call: the slope of its time over the number of calls is the
-// round trip. At once, all calls wait together, and a page of eight is as late as a page of one.
+// time. In sequence, a page is later by a round trip for each call: that is the slope of its time over the number of
+// calls. At once, all calls wait together, and a page of eight is as late as a page of one.
 func TestCallsInSequenceWaitRoundTrips(t *testing.T) {
 	t.Parallel()
 	harness.Prove(t, harness.Claim{
-		ID: "2.3", Says: "latency is the time of a round trip: a page that makes k calls in sequence waits k round trips",
+		ID: "2.3", Says: "latency is the time of a round trip: a page of k calls in sequence waits k round trips",
 	}, func(env *harness.Env) {
 		delay, pages, most := env.Knob("delay", 40*time.Millisecond), env.KnobInt("pages", 5), 8
 		roundTrip := 2 * delay
@@ -57,7 +57,8 @@ func TestCallsInSequenceWaitRoundTrips(t *testing.T) {
 			apptest.RoundTripPerCall(roundTrip, inTurn.PerCall(calm)).In(late))
 		together.Median("page of the most calls", atOnce.Page(most, late),
 			apptest.OneRoundTrip(roundTrip, atOnce.Page(most, calm)).In(late))
-		env.Contrast("a page takes a round trip for each call", inTurn.Waits(roundTrip, late), atOnce.Waits(roundTrip, late))
+		env.Contrast("a page takes a round trip for each call", inTurn.Waits(roundTrip, late),
+			atOnce.Waits(roundTrip, late))
 		env.Holds("no page is missed", inTurn.Complete(history.Always))
 	})
 }
