@@ -19,7 +19,7 @@ type Removed struct{ Containers, Networks, Volumes int }
 // Clean removes from the engine what dead test processes of this machine left, and what ASSAY_KEEP kept. With all it removes
 // everything that Assay ever made there, also what running tests are using.
 func Clean(ctx context.Context, all bool) (Removed, error) {
-	cli, _, err := dial(ctx, os.Getenv)
+	cli, _, err := usual.dial(ctx, os.Getenv)
 	if err != nil {
 		return Removed{}, err
 	}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
@@ -49,30 +50,65 @@ type Info struct {
 	Memory                                  int64 // bytes
 }
 
-// Connect returns the process's engine, found on the first call; so is its error, so that every test of a process fails at
-// once where there is no engine. The error says which addresses were tried and what to do.
+// Connect returns the process's engine, found on the first call that finds one. An engine that is away, as while it is started
+// again, is waited for. An error holds for some seconds, so that of a process's tests only the first waits where there is no engine,
+// and not for ever: later ones look again. It says which addresses were tried and what to do.
 //
 // The search follows the Docker client: DOCKER_HOST, then DOCKER_CONTEXT or the current context, then the local sockets.
-func Connect(context.Context) (*Engine, error) { return connect() }
+func Connect(context.Context) (*Engine, error) {
+	return connected.get(func() (*Engine, error) { return usual.open(context.Background(), os.Getenv) })
+}
 
-var connect = sync.OnceValues(func() (*Engine, error) { return open(context.Background(), os.Getenv) })
+var connected = connection{holds: 10 * time.Second}
 
-func open(ctx context.Context, getenv func(string) string) (*Engine, error) {
-	cli, host, err := dial(ctx, getenv)
+// connection keeps an engine for good, and an error for a while.
+type connection struct {
+	holds time.Duration // an error
+
+	mu     sync.Mutex
+	engine *Engine
+	err    error
+	failed time.Time
+}
+
+func (c *connection) get(find func() (*Engine, error)) (*Engine, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.engine == nil && (c.err == nil || time.Since(c.failed) > c.holds) {
+		c.engine, c.err = find()
+		c.failed = time.Now()
+	}
+	return c.engine, c.err
+}
+
+func (p patience) open(ctx context.Context, getenv func(string) string) (e *Engine, err error) {
+	return e, p.whileAway(ctx, func() error {
+		e, err = p.openNow(ctx, getenv)
+		return err
+	})
+}
+
+func (p patience) openNow(ctx context.Context, getenv func(string) string) (*Engine, error) {
+	cli, host, err := p.dial(ctx, getenv)
 	if err != nil {
 		return nil, err
 	}
 	// It has answered a ping; what it says next is bounded too.
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	ctx, cancel := context.WithTimeout(ctx, p.answer)
 	defer cancel()
 	var provider *testcontainers.DockerProvider
 	found, err := cli.Info(ctx, client.InfoOptions{})
 	if err == nil {
 		provider, err = newProvider(ctx, cli, host)
 	}
+	if err != nil {
+		cli.Close()
+	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("the engine at %s answers a ping and then: %w\n%s", host, errSilent, advice([]error{errSilent}))
+		return nil, fmt.Errorf("the engine at %s answers a ping and then: %w\n%s", host, p.silent(), advice([]error{errSilent}))
+	case err != nil && secured(err.Error()):
+		return nil, fmt.Errorf("ask the engine at %s what it is: %w\n%s", host, err, advice([]error{err}))
 	case err != nil:
 		return nil, fmt.Errorf("ask the engine at %s what it is: %w", host, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,8 +25,14 @@ import (
 // is the default gateway wherever /.dockerenv exists, and it would poll that address.
 const publishHost = "127.0.0.1"
 
-// answerLimit bounds an engine's answer, so that no test hangs on an engine that listens and says nothing.
-const answerLimit = 4 * time.Second
+// patience bounds the search for an engine, so that no test hangs. It is long, because a machine that is kept busy by others makes
+// every answer late: 4 s for an answer refused a live engine.
+type patience struct {
+	answer time.Duration // of one that listens
+	away   time.Duration // for one that does not, as while it is started again
+}
+
+var usual = patience{answer: 30 * time.Second, away: 12 * time.Second}
 
 // candidate is one address at which an engine may answer.
 type candidate struct {
@@ -104,7 +111,10 @@ func readJSON(path string, into any) error {
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(b, into)
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("%s is not the JSON that the Docker client writes: %w; mend it, or move it away", path, err)
+	}
+	return nil
 }
 
 // local refuses an engine on another machine: Assay publishes on 127.0.0.1 only, because Toxiproxy's control port has no
@@ -129,17 +139,48 @@ func local(host string) error {
 }
 
 // dial finds the engine and returns a client that has spoken to it.
-func dial(ctx context.Context, getenv func(string) string) (*client.Client, string, error) {
+func (p patience) dial(ctx context.Context, getenv func(string) string) (*client.Client, string, error) {
 	tries, err := candidates(getenv)
 	if err != nil {
 		return nil, "", fmt.Errorf("find the Docker engine: %w", err)
 	}
-	return ask(ctx, tries)
+	return p.ask(ctx, tries)
+}
+
+// whileAway does what asks an engine, and again where the engine was not there, until it is back or that has taken too long.
+func (p patience) whileAway(ctx context.Context, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, p.away)
+	defer cancel()
+	tick := time.NewTicker(p.away / 50)
+	defer tick.Stop()
+	for {
+		err := do()
+		if err == nil || !away(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+// away tells whether an error is that of an engine which is not there now, and may be soon.
+func away(err error) bool {
+	text := err.Error()
+	return client.IsErrConnectionFailed(err) && !strings.Contains(text, "permission denied") && !secured(text)
+}
+
+// secured tells whether an error is about TLS.
+func secured(text string) bool {
+	return slices.ContainsFunc([]string{"tls", "x509", "certificate", "handshake", "to HTTPS", "to an HTTPS", "malformed HTTP"},
+		func(word string) bool { return strings.Contains(text, word) })
 }
 
 // ask returns a client of the first of the candidates that answers. All are asked at once, so that those which say nothing
 // cost no more time than one.
-func ask(ctx context.Context, tries []candidate) (*client.Client, string, error) {
+func (p patience) ask(ctx context.Context, tries []candidate) (*client.Client, string, error) {
 	type answer struct {
 		cli *client.Client
 		err error
@@ -148,7 +189,7 @@ func ask(ctx context.Context, tries []candidate) (*client.Client, string, error)
 	for i, c := range tries {
 		answers[i] = make(chan answer, 1)
 		go func() {
-			cli, err := ping(ctx, c.host)
+			cli, err := p.ping(ctx, c.host)
 			answers[i] <- answer{cli, err}
 		}()
 	}
@@ -169,10 +210,19 @@ func ask(ctx context.Context, tries []candidate) (*client.Client, string, error)
 		errs = append(errs, a.err)
 		failed = append(failed, fmt.Sprintf("  tried %s (%s): %v", c.host, c.from, a.err))
 	}
-	return nil, "", fmt.Errorf("no Docker engine answers\n%s\n%s", strings.Join(failed, "\n"), advice(errs))
+	return nil, "", unreachable{fmt.Sprintf("no Docker engine answers\n%s\n%s", strings.Join(failed, "\n"), advice(errs)), errs}
 }
 
-func ping(ctx context.Context, host string) (*client.Client, error) {
+// unreachable is the error of a search in vain: what it says, and of each address why.
+type unreachable struct {
+	text string
+	errs []error
+}
+
+func (u unreachable) Error() string   { return u.text }
+func (u unreachable) Unwrap() []error { return u.errs }
+
+func (p patience) ping(ctx context.Context, host string) (*client.Client, error) {
 	if err := local(host); err != nil {
 		return nil, err
 	}
@@ -180,19 +230,22 @@ func ping(ctx context.Context, host string) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	ctx, cancel := context.WithTimeout(ctx, p.answer)
 	defer cancel()
 	if _, err := cli.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
 		cli.Close()
 		if errors.Is(err, context.DeadlineExceeded) {
-			return nil, errSilent
+			return nil, p.silent()
 		}
 		return nil, err
 	}
 	return cli, nil
 }
 
-var errSilent = fmt.Errorf("it did not answer within %v", answerLimit)
+// errSilent is the error of an engine that listens and says nothing.
+var errSilent = errors.New("it did not answer")
+
+func (p patience) silent() error { return fmt.Errorf("%w within %v", errSilent, p.answer) }
 
 // newClient returns a client of the engine at host, with the TLS settings of the environment.
 func newClient(host string) (*client.Client, error) {
@@ -205,6 +258,9 @@ func advice(errs []error) string {
 	switch {
 	case strings.Contains(text, "another machine"):
 		return "  what to do: unset DOCKER_HOST or `docker context use default`, with an engine on this machine"
+	case secured(text):
+		return "  what to do: the engine and this client do not agree on TLS: DOCKER_TLS_VERIFY=1 asks for it and DOCKER_CERT_PATH is the folder of ca.pem, cert.pem\n" +
+			"  and key.pem; unset both for an engine that speaks plainly"
 	case strings.Contains(text, "permission denied"):
 		return "  what to do: this user may not use the socket: `sudo usermod -aG docker $USER`, then log in again; or use rootless Docker"
 	case strings.Contains(text, errSilent.Error()):

@@ -4,13 +4,19 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
+	"log"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/require"
 )
 
@@ -76,9 +82,13 @@ func TestContextsThatCannotBeRead(t *testing.T) {
 		dir := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"currentCon`), 0o600))
 		_, err := candidates(environment(map[string]string{"DOCKER_CONFIG": dir}))
-		require.ErrorContains(t, err, "read the Docker client's configuration")
+		require.ErrorContains(t, err, "read the Docker client's configuration: "+filepath.Join(dir, "config.json")+" is not the JSON that the Docker client writes")
+		require.ErrorContains(t, err, "mend it, or move it away")
 	})
 }
+
+// hasty is for tests of what is not there.
+var hasty = patience{answer: time.Second, away: time.Second}
 
 func TestEnginesThatCannotBeUsed(t *testing.T) {
 	silent, err := net.Listen("unix", filepath.Join(t.TempDir(), "silent.sock"))
@@ -98,12 +108,27 @@ func TestEnginesThatCannotBeUsed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			start := time.Now()
-			_, _, err := dial(t.Context(), environment(map[string]string{"DOCKER_HOST": c.host}))
+			_, err := hasty.open(t.Context(), environment(map[string]string{"DOCKER_HOST": c.host}))
 			require.Less(t, time.Since(start), 10*time.Second)
 			require.ErrorContains(t, err, "no Docker engine answers")
 			for _, w := range c.words {
 				require.ErrorContains(t, err, w)
 			}
+		})
+	}
+}
+
+func TestEngineThatSpeaksTLS(t *testing.T) {
+	t.Parallel()
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(secure.Close)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	for name, scheme := range map[string]string{"spoken to plainly": "tcp", "whose certificate nobody knows": "https"} {
+		t.Run(name, func(t *testing.T) {
+			_, err := hasty.open(t.Context(), environment(map[string]string{"DOCKER_HOST": scheme + "://" + secure.Listener.Addr().String()}))
+			require.ErrorContains(t, err, "do not agree on TLS")
+			require.ErrorContains(t, err, "DOCKER_TLS_VERIFY=1")
+			require.ErrorContains(t, err, "DOCKER_CERT_PATH")
 		})
 	}
 }
@@ -119,18 +144,18 @@ func TestManySilentEnginesCostNoMoreThanOne(t *testing.T) {
 		tries = append(tries, candidate{"tcp://" + l.Addr().String(), "a test's"})
 	}
 	start := time.Now()
-	_, _, err := ask(t.Context(), tries)
-	require.Less(t, time.Since(start), 2*answerLimit)
+	_, _, err := hasty.ask(t.Context(), tries)
+	require.Less(t, time.Since(start), 5*hasty.answer)
 	for _, c := range tries {
-		require.ErrorContains(t, err, "tried "+c.host+" (a test's): it did not answer within 4s")
+		require.ErrorContains(t, err, "tried "+c.host+" (a test's): it did not answer within 1s")
 	}
 
 	answering := newFakeEngine(t)
 	start = time.Now()
-	cli, host, err := ask(t.Context(), append([]candidate{{answering.host, "a test's"}}, tries...))
+	cli, host, err := hasty.ask(t.Context(), append([]candidate{{answering.host, "a test's"}}, tries...))
 	require.NoError(t, err)
 	require.Equal(t, answering.host, host)
-	require.Less(t, time.Since(start), answerLimit, "nobody waits for those who come later")
+	require.Less(t, time.Since(start), hasty.answer, "nobody waits for those who come later")
 	cli.Close()
 }
 
@@ -139,10 +164,63 @@ func TestEngineThatFallsSilentIsNotWaitedFor(t *testing.T) {
 	f := newFakeEngine(t)
 	f.silent["/info"] = true
 	start := time.Now()
-	_, err := open(t.Context(), environment(map[string]string{"DOCKER_HOST": f.host}))
+	_, err := hasty.open(t.Context(), environment(map[string]string{"DOCKER_HOST": f.host}))
 	require.Less(t, time.Since(start), 10*time.Second)
-	require.ErrorContains(t, err, "the engine at "+f.host+" answers a ping and then: it did not answer within 4s")
+	require.ErrorContains(t, err, "the engine at "+f.host+" answers a ping and then: it did not answer within 1s")
 	require.ErrorContains(t, err, "restart it")
+}
+
+// An engine that is started again is away for some seconds, with its socket or without.
+func TestEngineThatIsAwayIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	f := newFakeEngine(t)
+	path := filepath.Join(t.TempDir(), "docker.sock")
+	back := time.AfterFunc(2*time.Second, func() {
+		l, err := net.Listen("unix", path)
+		if err != nil {
+			return
+		}
+		t.Cleanup(func() { l.Close() })
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			s, err := net.Dial("tcp", strings.TrimPrefix(f.host, "tcp://"))
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(s, c); s.Close() }()
+			go func() { _, _ = io.Copy(c, s); c.Close() }()
+		}
+	})
+	defer back.Stop()
+	patient := patience{answer: 20 * time.Second, away: 20 * time.Second}
+	var cli *client.Client
+	require.NoError(t, patient.whileAway(t.Context(), func() (err error) {
+		cli, _, err = patient.dial(t.Context(), environment(map[string]string{"DOCKER_HOST": "unix://" + path}))
+		return err
+	}))
+	cli.Close()
+}
+
+func TestWhatFailedIsTriedAgainLater(t *testing.T) {
+	t.Parallel()
+	c, finds := connection{holds: 100 * time.Millisecond}, 0
+	failing := func() (*Engine, error) { finds++; return nil, errors.New("away") }
+	for range 3 {
+		_, err := c.get(failing)
+		require.EqualError(t, err, "away")
+	}
+	require.Equal(t, 1, finds, "the tests of a process do not wait one after the other")
+	found := &Engine{}
+	require.Eventually(t, func() bool {
+		e, err := c.get(func() (*Engine, error) { return found, nil })
+		return err == nil && e == found
+	}, 10*time.Second, 20*time.Millisecond)
+	e, err := c.get(failing)
+	require.NoError(t, err)
+	require.Same(t, found, e)
 }
 
 func TestLoopbackIsThisMachine(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"assay/harness/internal/cache"
 )
 
 // The reaper removes what a test process leaves behind when it cannot do so itself: after SIGKILL, Ctrl-C, or the panic of
@@ -54,7 +56,9 @@ func startReaper(o *owner, host string) (*reaper, error) {
 	}
 	cmd := exec.Command(exe)
 	cmd.Env = append(os.Environ(), reaperEnv+"="+o.id, "DOCKER_HOST="+host)
-	cmd.Dir = os.TempDir()
+	if cmd.Dir, err = cache.Temp(); err != nil {
+		return nil, err
+	}
 	cmd.SysProcAttr = detached()
 	// No output: a pipe that `go test` reads would keep it waiting for the reaper.
 	pipe, err := cmd.StdinPipe()

@@ -75,7 +75,9 @@ func (r *recipe) compile(ctx context.Context) (binaries []file, clean func(), er
 // goBuild compiles a package of the recipe's to the file out. The same sources give the same bytes, wherever they lie.
 func (r *recipe) goBuild(ctx context.Context, pkg, out, work string) error {
 	var log bytes.Buffer
-	cmd := exec.CommandContext(ctx, "go", "build", "-buildmode=exe", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, pkg)
+	// What GOFLAGS has for tests is taken back: a static server cannot be compiled with a race detector.
+	cmd := exec.CommandContext(ctx, "go", "build", "-race=false", "-msan=false", "-asan=false", "-cover=false",
+		"-buildmode=exe", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, pkg)
 	cmd.Dir = r.serversDir()
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+r.arch, "GOTMPDIR="+work, "PWD="+cmd.Dir)
 	if r.ours {

@@ -217,6 +217,20 @@ func TestTagFollowsTheServerOfOnesOwnWhereverItsSourcesLie(t *testing.T) {
 	assert.NotEqual(t, before, tag(module), "a package of the module")
 }
 
+// What is exported for tests is for tests: under -race a static server does not compile, and -cover makes another image.
+func TestFlagsOfTestsDoNotReachTheServer(t *testing.T) {
+	compiles(t)
+	dir := filepath.Join(write(t, shop), "cmd", "shop")
+	plain, err := completed(t, "shop", dir)
+	require.NoError(t, err)
+	for _, flags := range []string{"-race", "-cover", "-coverpkg=./... -covermode=atomic", "-race -cover"} {
+		t.Setenv("GOFLAGS", flags)
+		r, err := completed(t, "shop", dir)
+		require.NoError(t, err, flags)
+		assert.Equal(t, plain.hash, r.hash, flags)
+	}
+}
+
 func TestServerOfOnesOwnJoinsTheBuildContext(t *testing.T) {
 	compiles(t)
 	aside(t)

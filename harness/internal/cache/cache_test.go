@@ -42,8 +42,37 @@ func TestDir(t *testing.T) {
 		})
 	}
 
+	t.Run("prepared by others", func(t *testing.T) {
+		t.Setenv("XDG_CACHE_HOME", file)
+		for name, prepare := range map[string]func(t *testing.T, dir string){
+			"open to all": func(t *testing.T, dir string) {
+				require.NoError(t, os.Mkdir(dir, 0o700))
+				require.NoError(t, os.Chmod(dir, 0o777))
+			},
+			"a link to elsewhere": func(t *testing.T, dir string) { require.NoError(t, os.Symlink(t.TempDir(), dir)) },
+			"a file":              func(t *testing.T, dir string) { require.NoError(t, os.WriteFile(dir, nil, 0o600)) },
+			"somebody else's": func(t *testing.T, dir string) {
+				require.NoError(t, os.Mkdir(dir, 0o700))
+				if err := os.Chown(dir, os.Getuid()+1, -1); err != nil {
+					t.Skip("only root can give a directory away")
+				}
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				temp := t.TempDir()
+				t.Setenv("TMPDIR", temp)
+				dir := filepath.Join(temp, fmt.Sprintf("assay-%d", os.Getuid()))
+				prepare(t, dir)
+				_, err := Dir("owners")
+				require.ErrorContains(t, err, dir+" is not a directory of this user's alone")
+				require.ErrorContains(t, err, "point XDG_CACHE_HOME at a directory of your own")
+			})
+		}
+	})
+
 	t.Setenv("XDG_CACHE_HOME", file)
 	t.Setenv("TMPDIR", file)
 	_, err := Dir("owners")
-	assert.ErrorContains(t, err, "point XDG_CACHE_HOME at a directory that can be written to")
+	assert.ErrorContains(t, err, "TMPDIR: there is no directory "+file)
+	assert.ErrorContains(t, err, "point TMPDIR at one that can be written to")
 }
