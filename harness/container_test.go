@@ -204,7 +204,7 @@ func TestNoEngine(t *testing.T) {
 	start := time.Now()
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err, "a test without an engine fails; it is not skipped")
-	require.Less(t, time.Since(start), 10*time.Second)
+	require.Less(t, time.Since(start), time.Minute, "an engine that is away may come back, and is not waited for for ever")
 	for _, words := range []string{"no Docker engine answers", "unix:///no/such.sock (DOCKER_HOST)", "what to do: start Docker", "--- FAIL"} {
 		require.Contains(t, string(out), words)
 	}
