@@ -82,10 +82,6 @@ func TestServerThatNeverBecomesReady(t *testing.T) {
 		})
 		r.failedWith(t, evidence.Broken, "start container server", "no-such-program")
 	})
-	t.Run("nothing to reach", func(t *testing.T) {
-		r := offline(t, func(e *Env) { e.Start(Container{Name: "server"}) })
-		r.failedWith(t, evidence.Broken, "container server has no port")
-	})
 	t.Run("a name that is none", func(t *testing.T) {
 		r := offline(t, func(e *Env) { e.Start(Container{Name: "my server", Ports: []int{80}}) })
 		r.failedWith(t, evidence.Broken, `container "my server"`, "host name")

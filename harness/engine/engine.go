@@ -243,6 +243,8 @@ func explain(err error) error {
 		return fmt.Errorf("%w\n  what to do: the engine's disk is full: `docker system df` shows what fills it, `docker image prune` frees some", err)
 	case strings.Contains(text, "port is already allocated"), strings.Contains(text, "address already in use"):
 		return fmt.Errorf("%w\n  what to do: another program holds the port on 127.0.0.1: end it, or let the engine choose a port", err)
+	case strings.Contains(text, "no available IPv4 addresses"):
+		return fmt.Errorf("%w\n  what to do: the network is full, it has room for 253 containers: let some of them go, or put them into a mesh", err)
 	case strings.Contains(text, "unable to apply caps"), strings.Contains(text, "operation not permitted"):
 		return fmt.Errorf("%w\n  what to do: the engine refuses a capability that the container asks for (a rootless engine grants fewer)", err)
 	}
