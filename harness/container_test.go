@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"assay/harness/evidence"
 	"assay/harness/fault"
@@ -194,16 +195,41 @@ func TestNoEngine(t *testing.T) {
 		Prove(t, Claim{ID: "test", Says: "a test is a test"}, proven)
 		return
 	}
-	// The engine is sought once a process, so a process of its own.
+	// The engine of a process is found once, so a process of its own.
 	cmd := exec.Command(os.Args[0], "-test.run=^TestNoEngine$", "-test.v")
 	cmd.Env = append(os.Environ(), "HARNESS_TEST_CHILD=1", "DOCKER_HOST=unix:///no/such.sock", "ASSAY_EVIDENCE="+t.TempDir())
 	start := time.Now()
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err, "a test without an engine fails; it is not skipped")
-	require.Less(t, time.Since(start), 10*time.Second)
+	require.Less(t, time.Since(start), 30*time.Second, "one that is away is waited for, and not for long")
 	for _, words := range []string{"no Docker engine answers", "unix:///no/such.sock (DOCKER_HOST)", "what to do: start Docker", "--- FAIL"} {
 		require.Contains(t, string(out), words)
 	}
+}
+
+// Many packages look in their TestMain for goroutines that their tests have left.
+func TestNoGoroutineIsLeft(t *testing.T) {
+	needsEngine(t)
+	if os.Getenv("HARNESS_TEST_CHILD") != "" {
+		for range 3 { // from the third on a network is made ahead
+			r := withEngine(t, func(e *Env) {
+				n := e.Start(small("server"))
+				link := e.Link("clients", n)
+				n.Ready()
+				require.NoError(t, get(e.Client("client", link), link))
+				e.Heal(n.Kill())
+				e.Await("the server is back", n.Answers)
+			})
+			require.NotEmpty(t, r.errors, "it came to its end, and proves nothing")
+		}
+		http.DefaultClient.CloseIdleConnections() // the test's own
+		require.NoError(t, goleak.Find(goleak.IgnoreAnyFunction("testing.(*T).Run")))
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestNoGoroutineIsLeft$", "-test.v")
+	cmd.Env = append(os.Environ(), "HARNESS_TEST_CHILD=1", "ASSAY_EVIDENCE="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
 }
 
 func TestShort(t *testing.T) {

@@ -132,6 +132,10 @@ func (e *Engine) Image(ctx context.Context, src image.Source) (image.Built, erro
 	return image.Ensure(ctx, e.cli, src)
 }
 
+// Rest closes the connections to the engine that nobody uses, and with them their goroutines: a package may look for what its tests have
+// left. The next call connects again.
+func (e *Engine) Rest() { _ = e.cli.Close() }
+
 // Keeps says whether ASSAY_KEEP asks to leave the containers for a look.
 func (e *Engine) Keeps() bool { return e.keep }
 
