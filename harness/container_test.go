@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"assay/harness/evidence"
 	"assay/harness/fault"
@@ -81,10 +82,6 @@ func TestServerThatNeverBecomesReady(t *testing.T) {
 			e.Start(c).Ready()
 		})
 		r.failedWith(t, evidence.Broken, "start container server", "no-such-program")
-	})
-	t.Run("nothing to reach", func(t *testing.T) {
-		r := offline(t, func(e *Env) { e.Start(Container{Name: "server"}) })
-		r.failedWith(t, evidence.Broken, "container server has no port")
 	})
 	t.Run("a name that is none", func(t *testing.T) {
 		r := offline(t, func(e *Env) { e.Start(Container{Name: "my server", Ports: []int{80}}) })
@@ -198,7 +195,7 @@ func TestNoEngine(t *testing.T) {
 		Prove(t, Claim{ID: "test", Says: "a test is a test"}, proven)
 		return
 	}
-	// The engine is sought once a process, so a process of its own.
+	// The engine of a process is found once, so a process of its own.
 	cmd := exec.Command(os.Args[0], "-test.run=^TestNoEngine$", "-test.v")
 	cmd.Env = append(os.Environ(), "HARNESS_TEST_CHILD=1", "DOCKER_HOST=unix:///no/such.sock", "ASSAY_EVIDENCE="+t.TempDir())
 	start := time.Now()
@@ -208,6 +205,31 @@ func TestNoEngine(t *testing.T) {
 	for _, words := range []string{"no Docker engine answers", "unix:///no/such.sock (DOCKER_HOST)", "what to do: start Docker", "--- FAIL"} {
 		require.Contains(t, string(out), words)
 	}
+}
+
+// Many packages look in their TestMain for goroutines that their tests have left.
+func TestNoGoroutineIsLeft(t *testing.T) {
+	needsEngine(t)
+	if os.Getenv("HARNESS_TEST_CHILD") != "" {
+		for range 3 { // from the third on a network is made ahead
+			r := withEngine(t, func(e *Env) {
+				n := e.Start(small("server"))
+				link := e.Link("clients", n)
+				n.Ready()
+				require.NoError(t, get(e.Client("client", link), link))
+				e.Heal(n.Kill())
+				e.Await("the server is back", n.Answers)
+			})
+			require.NotEmpty(t, r.errors, "it came to its end, and proves nothing")
+		}
+		http.DefaultClient.CloseIdleConnections() // the test's own
+		require.NoError(t, goleak.Find(goleak.IgnoreAnyFunction("testing.(*T).Run")))
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestNoGoroutineIsLeft$", "-test.v")
+	cmd.Env = append(os.Environ(), "HARNESS_TEST_CHILD=1", "ASSAY_EVIDENCE="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
 }
 
 func TestShort(t *testing.T) {

@@ -177,6 +177,8 @@ func (e *Env) attempt(connect func(*Env) error, scenario func(*Env)) (again bool
 			e.proofs.cutShort, p = true, nil
 		case p != nil:
 			e.fail(evidence.TestFailed, "panic: %v\n%s", p, debug.Stack())
+		case !ended && !e.t.Failed() && e.record.Unprovable == "" && e.t.Skipped() && e.untouched():
+			e.skipped()
 		case !ended && !e.t.Failed() && e.record.Unprovable == "":
 			e.fail(evidence.TestFailed, "the scenario ended early, and not by a word of the harness: what it did not come to cannot be judged")
 		}
@@ -342,6 +344,29 @@ func (e *Env) broken(err error, format string, args ...any) {
 	e.record.Unprovable = cannot.Error()
 	e.t.Skipf("claim %s is NOT PROVABLE HERE: %s\n  it is neither passed nor failed; ASSAY_REQUIRE_ALL=1 makes this a failure", e.claim.ID, cannot)
 }
+
+// skipsItself is the reason of a scenario that gives none to the harness.
+const skipsItself = "the scenario skips itself; its output says why"
+
+// untouched tells whether nothing was judged or injected yet. Who skips a scenario after that hides what it came to.
+func (e *Env) untouched() bool {
+	return len(e.record.Checks) == 0 && len(e.record.Measurements) == 0 && len(e.faults) == 0
+}
+
+// skipped takes a scenario's own t.Skip for what it says: that the claim is not to be put to the test here.
+func (e *Env) skipped() {
+	e.t.Helper()
+	if os.Getenv("ASSAY_REQUIRE_ALL") != "" {
+		e.fail(evidence.Broken, "%s\n  (ASSAY_REQUIRE_ALL is set, so a claim that is not put to the test is a failure)", skipsItself)
+		return
+	}
+	e.record.Unprovable = skipsItself
+}
+
+// NotProvable is the error that what a scenario needs cannot be had here, and why, in the manner of fmt.Sprintf: a kernel is too old,
+// say, or a licence is missing. Given to Require, or returned by a Container's Ready or the work of Go, it makes the claim neither passed
+// nor failed, and a failure where ASSAY_REQUIRE_ALL asks for every claim.
+func NotProvable(what, why string, args ...any) error { return unprovable.Here(what, why, args...) }
 
 // Step begins the next line of the scenario.
 func (e *Env) Step(name string) {

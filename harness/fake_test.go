@@ -62,6 +62,8 @@ func (f *fake) Skipf(format string, args ...any) {
 	runtime.Goexit()
 }
 
+func (f *fake) Skipped() bool { return f.skipped != "" }
+
 // ran is what came of a test under the fake TB.
 type ran struct {
 	*fake

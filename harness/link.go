@@ -16,7 +16,7 @@ type Link = fault.Link
 // Link returns a link from this test to the server's main port: a stable address for clients in this process.
 func (e *Env) Link(name string, to Server) *Link {
 	e.t.Helper()
-	return e.LinkPort(name, to, to.node().spec.Ports[0])
+	return e.LinkPort(name, to, e.mainPort(name, to))
 }
 
 // LinkPort is Link for another port of the server.
@@ -39,6 +39,21 @@ func (e *Env) LinkPort(name string, to Server, port int) *Link {
 // one starts a container for them on the Env's network.
 func (e *Env) LinkBetween(name string, to Server) *Link {
 	e.t.Helper()
+	return e.LinkPortBetween(name, to, e.mainPort(name, to))
+}
+
+func (e *Env) mainPort(link string, to Server) int {
+	e.t.Helper()
+	port, err := to.node().spec.mainPort()
+	if err != nil {
+		e.fatal(evidence.Broken, "link %q: %s", link, err)
+	}
+	return port
+}
+
+// LinkPortBetween is LinkBetween for another port of the server.
+func (e *Env) LinkPortBetween(name string, to Server, port int) *Link {
+	e.t.Helper()
 	n := to.node()
 	if n.spec.Mesh != nil {
 		e.fatal(evidence.Broken, "link %q: %s is a member of mesh %s, which other containers do not reach", name, n.Name, n.spec.Mesh.Name)
@@ -48,9 +63,9 @@ func (e *Env) LinkBetween(name string, to Server) *Link {
 		e.proxies = fault.NewProxies(host)
 		e.proxied(e.proxies, e.Start(linksContainer(host)))
 	}
-	l := e.proxies.NewLink(e.hooks, name, fmt.Sprintf("%s:%d", n.Name, n.spec.Ports[0]))
+	l := e.proxies.NewLink(e.hooks, name, fmt.Sprintf("%s:%d", n.Name, port))
 	e.enlist(l, "containers")
-	if err := n.attach(linkTo{l, n.spec.Ports[0]}); err != nil {
+	if err := n.attach(linkTo{l, port}); err != nil {
 		e.fatal(evidence.Broken, "%s", err)
 	}
 	return l

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"path"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -33,25 +36,38 @@ var (
 
 // Container says what a node runs.
 type Container struct {
-	Name         string // unique in the Env; other containers reach it by this name
-	Image        Image
-	Entrypoint   []string // the image's own where nil
-	Command      []string // the image's own where nil
-	Environment  map[string]string
-	Files        map[string][]byte // path in the container → contents
-	Ports        []int             // TCP ports of the server, the main one first
-	Memory       int64             // limit in bytes, engine.DefaultMemory by default
-	Processes    int64             // limit of processes and threads, engine.DefaultProcesses by default
-	Capabilities []string          // the only ones it has, none by default
-	Mesh         *Mesh             // of which it is a member, if any; its Name is the member's
+	Name        string // unique in the Env; other containers reach it by this name
+	Image       Image
+	Entrypoint  []string // the image's own where nil
+	Command     []string // the image's own where nil
+	Environment map[string]string
+	Files       map[string][]byte      // path in the container → contents
+	Modes       map[string]fs.FileMode // of Files, 0644 by default
+	Ports       []int                  // TCP ports of the server, the main one first; none of what only dials others
+	// User is as whom it starts, "uid:gid", and whose its Files are. By default it is as the image says, and Files are root's.
+	User string
+	// Volumes are paths at which it has an empty directory, or what its image has there, for as long as it is there itself.
+	Volumes      []string
+	Tmpfs        map[string]int64 // path → size in bytes of a file system in memory that it has there, empty with each start
+	SharedMemory int64            // bytes of /dev/shm, the engine's 64 MB by default
+	// ReadOnly lets it write to Volumes, Tmpfs, its Disk and the directories of its Files only, which are volumes then.
+	ReadOnly bool
+	// After are servers that are ready before it starts.
+	After     []Server
+	Memory    int64 // limit in bytes, engine.DefaultMemory by default
+	Processes int64 // limit of processes and threads, engine.DefaultProcesses by default
+	// Capabilities are the only ones it has, none by default. An image that begins as root, takes its files over and goes on as
+	// another user wants some of CHOWN, DAC_OVERRIDE, FOWNER, SETGID and SETUID.
+	Capabilities []string
+	Mesh         *Mesh // of which it is a member, if any; its Name is the member's
 	// Skewable prepares the node for Skew: its image must have the library of fixtures/images/redis/clock.c.
 	Skewable bool
 	// Disk, where given, is the path at which the container has a disk of its own, on which the files are that the image has
 	// there. It is in memory, so syncing takes no time, and it is what Node.PowerCut and the faults of Node.Disk are about.
 	Disk     string
 	DiskSize int64 // in bytes, DefaultDiskSize by default
-	// Ready makes one round trip of the server's protocol with the main port at address; nil when it went well. It is called
-	// again until then. A TCP connect is no such round trip: the engine accepts before the server listens.
+	// Ready makes one round trip of the server's protocol with the main port at address, "" where there is none; nil when it went
+	// well. It is called again until then. A TCP connect is no such round trip: the engine accepts before the server listens.
 	Ready func(ctx context.Context, address string) error
 	// Version, where given, asks the ready server which version it is, for the record.
 	Version func(ctx context.Context, address string) (string, error)
@@ -62,13 +78,40 @@ const DefaultDiskSize int64 = 256 << 20
 
 var containerName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 
+var userID = regexp.MustCompile(`^[0-9]{1,9}:[0-9]{1,9}$`)
+
+// mainPort is the port that clients dial who are not told another.
+func (c Container) mainPort() (int, error) {
+	if len(c.Ports) == 0 {
+		return 0, fmt.Errorf("container %s has no port: say which TCP ports its server listens on, the main one first", c.Name)
+	}
+	return c.Ports[0], nil
+}
+
 // valid refuses what could not run, or could not be reached.
 func (c Container) valid() error {
 	if !containerName.MatchString(c.Name) {
 		return fmt.Errorf("container %q: a name is also a host name: lower-case letters, digits and dashes", c.Name)
 	}
-	if len(c.Ports) == 0 {
-		return fmt.Errorf("container %s has no port: say which TCP ports its server listens on, the main one first", c.Name)
+	const longest = 63 // of a label in the names of hosts (RFC 1035, 2.3.4)
+	if n := len(c.Name); n > longest {
+		return fmt.Errorf("container %.20s…: a name is also a host name, which has at most %d characters, and this one has %d", c.Name, longest, n)
+	}
+	if len(c.Ports) == 0 && c.Mesh != nil {
+		return fmt.Errorf("container %s has no port, at which the other members of mesh %s reach it", c.Name, c.Mesh.Name)
+	}
+	for name := range c.Modes {
+		if _, there := c.Files[name]; !there {
+			return fmt.Errorf("container %s: Modes has %s, and Files has not", c.Name, name)
+		}
+	}
+	for name := range c.Files {
+		if c.ReadOnly && path.Dir(name) == "/" {
+			return fmt.Errorf("container %s reads only, so its file %s can be in no volume: give it a directory of its own", c.Name, name)
+		}
+	}
+	if c.User != "" && !userID.MatchString(c.User) {
+		return fmt.Errorf("container %s: user %q: write it as uid:gid, such as 999:999, since only the image knows names", c.Name, c.User)
 	}
 	for _, p := range c.Ports {
 		if p < 1 || p > 65535 {
@@ -216,8 +259,20 @@ func (n *Node) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, other := range n.spec.After {
+		first := other.node()
+		select {
+		case <-first.up:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if first.err != nil {
+			return fmt.Errorf("%s is to start after %s, which did not become ready: %w", n.Name, first.Name, first.err)
+		}
+	}
 	spec := engine.Spec{
 		Name: n.spec.Name, Image: built.Ref, Entrypoint: n.spec.Entrypoint, Command: n.spec.Command, Environment: n.spec.Environment,
+		Modes: n.spec.Modes, User: n.spec.User, Volumes: n.spec.Volumes, Tmpfs: n.spec.Tmpfs, SharedMemory: n.spec.SharedMemory, ReadOnly: n.spec.ReadOnly,
 		Ports: n.spec.Ports, Files: n.spec.Files, Memory: n.spec.Memory, Processes: n.spec.Processes, Capabilities: n.spec.Capabilities,
 		Aliases: n.places[0].Aliases, Also: n.places[1:],
 		Skewable: n.spec.Skewable,
@@ -257,11 +312,12 @@ func (n *Node) await(ctx context.Context) error {
 			last = err
 		}
 		if d, ok := n.death(); ok {
-			return endedEarly{fmt.Errorf("%v before it was ready\n%s", d, n.tail())}
+			tail := n.tail()
+			return endedEarly{fmt.Errorf("%v before it was ready\n%s%s", d, tail, n.spec.lacks(tail))}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s was not ready within %v: %w%s\n%s", n.Name, readyLimit, last, elsewhere(last), n.tail())
+			return fmt.Errorf("%s was not ready within %v: %w%s\n%s", n.Name, readyLimit, last, elsewhere(last)+n.itself(), n.tail())
 		case <-tick.C:
 		}
 	}
@@ -275,12 +331,73 @@ func elsewhere(err error) string {
 	return "\n  (where the tests run in a container beside the engine's, 127.0.0.1 is not the engine's: run that container with --network host)"
 }
 
+// itself guesses at the reason why a server does not answer that does listen: only on its own container's loopback interface.
+func (n *Node) itself() string {
+	if len(n.spec.Ports) == 0 {
+		return ""
+	}
+	port, hint := n.spec.Ports[0], ""
+	for _, a := range n.container.Listens() {
+		if int(a.Port()) != port {
+			continue
+		}
+		if !a.Addr().IsLoopback() {
+			return ""
+		}
+		hint = fmt.Sprintf("\n  (its server listens on %v, where only its own container reaches it: have it listen on 0.0.0.0:%d, or wherever there is an address)", a, port)
+	}
+	return hint
+}
+
+// wants says of a capability which words in a log tell that it is missing, beside those of a refusal.
+var wants = []struct{ capability, words string }{
+	{"CHOWN", `chown|changing ownership`},
+	{"FOWNER", `chmod|changing permissions|utime`},
+	{"SETUID", `setuid|setreuid|setresuid|su-exec|gosu|setpriv`},
+	{"SETGID", `setgid|setregid|setresgid|setgroups|initgroups|su-exec|gosu|setpriv`},
+	{"NET_BIND_SERVICE", `bind.*:\d{1,3}\b`},
+	{"NET_RAW", `raw socket|icmp`},
+	{"SYS_CHROOT", `chroot`},
+	{"MKNOD", `mknod`},
+	{"SYS_NICE", `setpriority|sched_set|nice`},
+}
+
+var refusals = regexp.MustCompile(`(?i)operation not permitted|permission denied|not permitted`)
+
+// lacks guesses from a server's log which capability it lacks.
+func (c Container) lacks(log string) string {
+	var missing []string
+	refused := false
+	for line := range strings.Lines(log) {
+		if !refusals.MatchString(line) {
+			continue
+		}
+		refused = true
+		for _, w := range wants {
+			if regexp.MustCompile("(?i)"+w.words).MatchString(line) && !slices.Contains(c.Capabilities, w.capability) && !slices.Contains(missing, w.capability) {
+				missing = append(missing, w.capability)
+			}
+		}
+	}
+	switch {
+	case len(missing) > 0:
+		return fmt.Sprintf("\n  (it has no capability that it is not given: Capabilities: %q may be what it lacks; an image that begins as root and goes on\n"+
+			"  as another user wants some of CHOWN, DAC_OVERRIDE, FOWNER, SETGID and SETUID)", missing)
+	case refused && !slices.Contains(c.Capabilities, "DAC_OVERRIDE"):
+		return "\n  (it has no capability that it is not given: as root it needs DAC_OVERRIDE in its Capabilities for files of others; or start it as their owner, by User)"
+	}
+	return ""
+}
+
 // attempt bounds one round trip with the main port: the engine's proxy accepts a connection whose server does not listen yet,
 // and nobody answers.
 func (n *Node) attempt(ctx context.Context, trip func(context.Context, string) error) error {
-	address, err := n.container.Address(n.spec.Ports[0])
-	if err != nil {
-		return err
+	address := ""
+	if len(n.spec.Ports) > 0 {
+		var err error
+		if address, err = n.container.Address(n.spec.Ports[0]); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

@@ -158,12 +158,14 @@ func (e *Env) teardown() {
 	if e.engine == nil {
 		return
 	}
+	defer e.engine.Rest()
 	if e.t.Failed() {
 		e.keepLogs()
 	}
 	if e.engine.Keeps() {
 		e.say("kept (ASSAY_KEEP): look with `docker ps --filter label=assay.owner`, remove with `go run ./harness/cmd/assay clean`")
 		e.unwatch()
+		e.watch.Wait()
 		return
 	}
 	if err := e.remove(); err != nil {

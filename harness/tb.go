@@ -11,4 +11,5 @@ type TB interface {
 	FailNow()
 	Failed() bool
 	Skipf(format string, args ...any)
+	Skipped() bool
 }

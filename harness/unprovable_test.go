@@ -29,6 +29,41 @@ func TestWhatCannotBeProvenHereIsNeitherPassedNorFailed(t *testing.T) {
 	require.Contains(t, r.notebook.String(), "verdict: claim 12.99 is NOT PROVABLE HERE: a power cut cannot be had here")
 }
 
+func TestAFixtureOfOnesOwnCanSayThatSomethingIsNotProvableHere(t *testing.T) {
+	r := offline(t, func(e *Env) { e.Require(NotProvable("a lease of ten years", "the licence is for %d", 5), "start") })
+	require.Empty(t, r.errors)
+	require.Contains(t, r.skipped, "claim 12.99 is NOT PROVABLE HERE: a lease of ten years cannot be had here: the licence is for 5")
+	require.Equal(t, evidence.NotProvable, r.record(t).Verdict)
+}
+
+func TestScenarioThatSkipsItself(t *testing.T) {
+	skips := func(tb TB) {
+		prove(tb, Claim{ID: "12.99", Says: "a test is a test"}, noEngine, func(e *Env) {
+			e.Step("look at the calendar")
+			tb.Skipf("not on Mondays")
+		})
+	}
+	r := run(t, skips)
+	require.Empty(t, r.errors)
+	rec := r.record(t)
+	require.Equal(t, evidence.NotProvable, rec.Verdict)
+	require.Equal(t, "the scenario skips itself; its output says why", rec.Unprovable)
+	t.Run("after a failure", func(t *testing.T) {
+		r := run(t, func(tb TB) {
+			prove(tb, Claim{ID: "12.99", Says: "a test is a test"}, noEngine, func(e *Env) {
+				e.Holds("nothing is lost", bad)
+				tb.Skipf("not on Mondays")
+			})
+		})
+		require.Len(t, r.errors, 1)
+		require.Equal(t, evidence.Failed, r.record(t).Verdict)
+	})
+	t.Run("where every claim is asked for", func(t *testing.T) {
+		t.Setenv("ASSAY_REQUIRE_ALL", "1")
+		run(t, skips).failedWith(t, evidence.Broken, "the scenario skips itself", "ASSAY_REQUIRE_ALL is set")
+	})
+}
+
 func TestRequireAllMakesItAFailure(t *testing.T) {
 	t.Setenv("ASSAY_REQUIRE_ALL", "1")
 	r := offline(t, cannot)

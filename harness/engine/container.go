@@ -1,17 +1,21 @@
 package engine
 
 import (
+	"archive/tar"
 	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net"
 	"net/netip"
+	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,19 +31,25 @@ import (
 
 // Spec says what to run.
 type Spec struct {
-	Name         string            // host name and alias on the network
-	Image        string            // reference of an image that is there
-	Entrypoint   []string          // the image's own where nil
-	Command      []string          // the image's own where nil
-	Environment  map[string]string // added to the image's
-	Ports        []int             // TCP ports of the container, published on 127.0.0.1
-	Files        map[string][]byte // path in the container → contents, put there before it starts, mode 0644
-	Memory       int64             // limit in bytes; 0: DefaultMemory
-	Processes    int64             // limit of processes and threads; 0: DefaultProcesses
-	Capabilities []string          // the only capabilities it has, e.g. "NET_ADMIN"; none by default
-	Aliases      []string          // further names on the network
-	Also         []Place           // further networks
-	Skewable     bool              // its clock can be set apart from the others' (Clock)
+	Name         string                 // host name and alias on the network
+	Image        string                 // reference of an image that is there
+	Entrypoint   []string               // the image's own where nil
+	Command      []string               // the image's own where nil
+	Environment  map[string]string      // added to the image's
+	Ports        []int                  // TCP ports of the container, published on 127.0.0.1
+	Files        map[string][]byte      // path in the container → contents, put there before it starts
+	Modes        map[string]fs.FileMode // of Files, 0644 by default
+	User         string                 // as whom it starts, "uid:gid", to whom Files belong then; as the image says by default, and root's Files
+	Volumes      []string               // paths at which it has an empty directory, or what its image has there, that goes with it
+	Tmpfs        map[string]int64       // path → bytes of a file system in memory that it has there, empty with each start
+	SharedMemory int64                  // bytes of /dev/shm; 0: the engine's default, 64 MB
+	ReadOnly     bool                   // it can write to its volumes, disks and memory only, and to the directories of Files, which are volumes then
+	Memory       int64                  // limit in bytes; 0: DefaultMemory
+	Processes    int64                  // limit of processes and threads; 0: DefaultProcesses
+	Capabilities []string               // the only capabilities it has, e.g. "NET_ADMIN"; none by default
+	Aliases      []string               // further names on the network
+	Also         []Place                // further networks
+	Skewable     bool                   // its clock can be set apart from the others' (Clock)
 	// NetworkOf is the container whose network stack it shares, in place of one of its own: it publishes no ports, and its
 	// name is unknown to others. When that one is started again, it has another stack, and so must this one be started again.
 	NetworkOf *Container
@@ -82,6 +92,7 @@ type Container struct {
 	ended     bool                  // it was over before its ports could be asked for
 	cgroup    *cgroup               // nil where there is none
 	threads   string                // the file that lists its threads, "" where it is not in reach
+	pid       int                   // of its first process, 0 where that is not in reach
 
 	kills atomic.Pointer[int64] // killsForMemory when its memory was limited, nil while it is not, or where nobody counts
 
@@ -114,6 +125,9 @@ func (e *Engine) Run(ctx context.Context, n *Network, spec Spec) (*Container, er
 	}
 	c := &Container{Name: spec.Name, engine: e, id: tc.GetContainerID(), c: tc, gone: gone, skewable: spec.Skewable, disks: slices.Collect(maps.Values(spec.Disks))}
 	if err == nil {
+		err = c.put(making, spec)
+	}
+	if err == nil {
 		err = n.Made()
 	}
 	if err == nil {
@@ -143,9 +157,6 @@ func request(n *Network, spec Spec, labels map[string]string) testcontainers.Con
 			endpoints[n.Name] = &network.EndpointSettings{Aliases: append([]string{spec.Name}, spec.Aliases...)}
 		},
 	}
-	for _, path := range slices.Sorted(maps.Keys(spec.Files)) {
-		r.Files = append(r.Files, testcontainers.ContainerFile{Reader: bytes.NewReader(spec.Files[path]), ContainerFilePath: path, FileMode: 0o644})
-	}
 	if spec.Skewable {
 		skewable(&r)
 	}
@@ -157,6 +168,7 @@ func request(n *Network, spec Spec, labels map[string]string) testcontainers.Con
 	var host *container.HostConfig
 	r.ConfigModifier = func(c *container.Config) {
 		config = c
+		c.User = spec.User
 		if shares == nil {
 			c.Hostname = spec.Name
 		}
@@ -178,6 +190,13 @@ func request(n *Network, spec Spec, labels map[string]string) testcontainers.Con
 		h.SecurityOpt = []string{"no-new-privileges"}
 		h.Memory = cmp.Or(spec.Memory, DefaultMemory)
 		h.PidsLimit = new(cmp.Or(spec.Processes, DefaultProcesses))
+		h.ReadonlyRootfs, h.ShmSize = spec.ReadOnly, spec.SharedMemory
+		for _, at := range spec.volumes() {
+			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Target: at})
+		}
+		for at, size := range spec.Tmpfs {
+			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeTmpfs, Target: at, TmpfsOptions: &mount.TmpfsOptions{SizeBytes: size, Mode: 0o1777}})
+		}
 		for path, d := range spec.Disks {
 			h.Memory += d.size
 			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Source: d.volume, Target: path})
@@ -203,6 +222,60 @@ func request(n *Network, spec Spec, labels map[string]string) testcontainers.Con
 		},
 	}}}
 	return r
+}
+
+// put puts the files there that it is to find.
+func (c *Container) put(ctx context.Context, spec Spec) error {
+	if len(spec.Files) == 0 {
+		return nil
+	}
+	var uid, gid int
+	if spec.User != "" {
+		if _, err := fmt.Sscanf(spec.User, "%d:%d", &uid, &gid); err != nil {
+			return fmt.Errorf("user %q: write it as uid:gid, such as 999:999, since only the image knows names", spec.User)
+		}
+	}
+	// What may write to its volumes only is given files there only.
+	places := map[string][]string{"/": slices.Sorted(maps.Keys(spec.Files))}
+	if spec.ReadOnly {
+		places = map[string][]string{}
+		for _, name := range slices.Sorted(maps.Keys(spec.Files)) {
+			volume := path.Dir(name)
+			places[volume] = append(places[volume], name)
+		}
+	}
+	for place, names := range places {
+		var archive bytes.Buffer
+		w := tar.NewWriter(&archive)
+		for _, name := range names {
+			header := &tar.Header{Name: strings.TrimPrefix(name, place), Mode: int64(cmp.Or(spec.Modes[name], 0o644)), Size: int64(len(spec.Files[name])), Uid: uid, Gid: gid}
+			if err := w.WriteHeader(header); err != nil {
+				return fmt.Errorf("file %s: %w", name, err)
+			}
+			if _, err := w.Write(spec.Files[name]); err != nil {
+				return fmt.Errorf("file %s: %w", name, err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			return err
+		}
+		if _, err := c.engine.cli.CopyToContainer(ctx, c.id, client.CopyToContainerOptions{DestinationPath: place, Content: &archive}); err != nil {
+			return fmt.Errorf("put files there: %w", explain(err))
+		}
+	}
+	return nil
+}
+
+// volumes are the paths at which the container has volumes.
+func (s Spec) volumes() []string {
+	all := slices.Clone(s.Volumes)
+	if s.ReadOnly {
+		for name := range s.Files {
+			all = append(all, path.Dir(name))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // join puts the running container on a further network: engines before API 1.44 create it on one only, and it need not wait for all
@@ -272,6 +345,9 @@ func (c *Container) look(ctx context.Context) error {
 	c.ended = !inspect.Container.State.Running
 	c.cgroup = cgroupOf(c.id, inspect.Container.State.Pid)
 	c.threads = threadsOf(c.id, inspect.Container.State.Pid)
+	if c.pid = 0; c.threads != "" {
+		c.pid = inspect.Container.State.Pid
+	}
 	return nil
 }
 
@@ -364,7 +440,7 @@ func (c *Container) signal(ctx context.Context, signal string) error {
 func (c *Container) Down() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ports, c.cgroup, c.threads = nil, nil, ""
+	c.ports, c.cgroup, c.threads, c.pid = nil, nil, "", 0
 }
 
 // Pause freezes the container's processes (the cgroup freezer): connections stay open, nothing answers.

@@ -132,6 +132,10 @@ func (e *Engine) Image(ctx context.Context, src image.Source) (image.Built, erro
 	return image.Ensure(ctx, e.cli, src)
 }
 
+// Rest closes the connections to the engine that nobody uses, and with them their goroutines: a package may look for what its tests have
+// left. The next call connects again.
+func (e *Engine) Rest() { _ = e.cli.Close() }
+
 // Keeps says whether ASSAY_KEEP asks to leave the containers for a look.
 func (e *Engine) Keeps() bool { return e.keep }
 
@@ -243,6 +247,8 @@ func explain(err error) error {
 		return fmt.Errorf("%w\n  what to do: the engine's disk is full: `docker system df` shows what fills it, `docker image prune` frees some", err)
 	case strings.Contains(text, "port is already allocated"), strings.Contains(text, "address already in use"):
 		return fmt.Errorf("%w\n  what to do: another program holds the port on 127.0.0.1: end it, or let the engine choose a port", err)
+	case strings.Contains(text, "no available IPv4 addresses"):
+		return fmt.Errorf("%w\n  what to do: the network is full, it has room for 253 containers: let some of them go, or put them into a mesh", err)
 	case strings.Contains(text, "unable to apply caps"), strings.Contains(text, "operation not permitted"):
 		return fmt.Errorf("%w\n  what to do: the engine refuses a capability that the container asks for (a rootless engine grants fewer)", err)
 	}

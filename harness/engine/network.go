@@ -24,7 +24,7 @@ type Network struct {
 }
 
 // BeginNetwork begins to make a network whose name begins with the given one, and returns at once: containers can be created
-// for it meanwhile. It takes a small subnet of its own (/28, 13 containers): the engine's default pools hold about 31
+// for it meanwhile. It takes a subnet of its own (/24, 253 containers): the engine's default pools hold about 31
 // networks, which parallel runs exhaust.
 //
 // A process that has had several networks has one made ahead, while the last one is removed: its next test starts sooner. What
@@ -110,11 +110,11 @@ func (n *Network) Remove(ctx context.Context) error {
 	return nil
 }
 
-// freeSubnet draws a /28 from 10.160.0.0/11, away from what the machine's own interfaces are on, as far as they leave a choice.
+// freeSubnet draws a /24 from 10.160.0.0/11, away from what the machine's own interfaces are on, as far as they leave a choice.
 // The engine refuses one that overlaps another network of its own.
 func freeSubnet(taken []netip.Prefix) netip.Prefix {
 	for tries := 1; ; tries++ {
-		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 160 | byte(rand.IntN(32)), byte(rand.IntN(256)), byte(rand.IntN(16)) << 4}), 28)
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 160 | byte(rand.IntN(32)), byte(rand.IntN(256)), 0}), 24)
 		free := true
 		for _, t := range taken {
 			if t.Overlaps(p) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -133,6 +134,10 @@ func load(src Source, arch string) (*recipe, error) {
 	if r.pinned() && len(r.servers) > 0 {
 		for _, name := range []string{"go.mod", "go.sum"} {
 			content, err := os.ReadFile(filepath.Join(r.serversDir(), name))
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("image %s: read the module of its server: %w; it is a module of its own, which a downloaded copy of assay lacks: use a checkout (replace assay => …), or set %s to an image that you have",
+					r.name, err, override(r.name))
+			}
 			if err != nil {
 				return nil, fmt.Errorf("image %s: read the module of its server: %w", r.name, err)
 			}
@@ -286,25 +291,54 @@ func pack(w io.Writer, files []file) error {
 	return archive.Close()
 }
 
-// recipes is the directory of Assay's own recipes: next to this source file, wherever the module is. A binary built
-// with -trimpath does not know that; then the go command does.
+// recipes is the directory of Assay's own recipes: next to this source file, wherever the module is. A binary built with -trimpath does
+// not know that, and `go mod vendor` leaves out what is no package (golang/go#57529); then the go command does.
 var recipes = sync.OnceValues(func() (string, error) {
 	_, self, _, _ := runtime.Caller(0)
-	if filepath.IsAbs(self) {
-		root := filepath.Join(filepath.Dir(self), "..", "..", "..", "fixtures", "images")
-		if _, err := os.Stat(root); err == nil {
-			return root, nil
-		}
-	}
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "assay").Output()
-	if err == nil {
-		root := filepath.Join(strings.TrimSpace(string(out)), "fixtures", "images")
-		if _, err = os.Stat(root); err == nil {
-			return root, nil
-		}
-	}
-	return "", fmt.Errorf("find Assay's image recipes: not at %s where this package was compiled, and not where go list -m finds the module assay (%w); run within a checkout, or build without -trimpath", self, err)
+	return findRecipes(self, "")
 })
+
+// findRecipes looks next to the source file, and then where the go command finds the module from the working directory.
+func findRecipes(self, work string) (string, error) {
+	under := func(module string) (string, bool) {
+		root := filepath.Join(module, "fixtures", "images")
+		_, err := os.Stat(root)
+		return root, filepath.IsAbs(root) && err == nil
+	}
+	if root, there := under(filepath.Join(filepath.Dir(self), "..", "..", "..")); there {
+		return root, nil
+	}
+	var errs []error
+	for _, question := range [][]string{
+		{"list", "-mod=readonly", "-m", "-f", "{{.Dir}}", "assay"}, // the module itself, and not what was vendored of it
+		{"mod", "download", "-json", "assay"},                      // whoever has vendored it may have no other copy
+	} {
+		var problem bytes.Buffer
+		cmd := exec.Command("go", question...)
+		cmd.Dir, cmd.Stderr = work, &problem
+		out, err := cmd.Output()
+		if err != nil {
+			said := strings.Join(strings.Fields(problem.String()), " ")
+			errs = append(errs, fmt.Errorf("go %s: %w: %.200q", strings.Join(question, " "), err, said))
+			continue
+		}
+		dir := strings.TrimSpace(string(out))
+		if question[0] == "mod" {
+			var module struct{ Dir string }
+			if err := json.Unmarshal(out, &module); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			dir = module.Dir
+		}
+		if root, there := under(dir); there {
+			return root, nil
+		}
+		errs = append(errs, fmt.Errorf("go %s: it is in %q, and has no recipes there", strings.Join(question, " "), dir))
+	}
+	return "", fmt.Errorf("find Assay's image recipes, which are no part of a test binary: they are not beside %s, where this package was compiled, and the go command does not find the module assay:\n  %w\n"+
+		"  what to do: run the tests with the go command in a module that requires assay; elsewhere, have images built before (assay images) and name each, as ASSAY_IMAGE_LINKS=assay/links:<tag>", self, errors.Join(errs...))
+}
 
 var targets sync.Map // daemon host → GOARCH
 

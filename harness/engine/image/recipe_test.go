@@ -292,6 +292,48 @@ func TestWorkOfKilledProcessesIsRemovedOnceItIsNobodysAnyMore(t *testing.T) {
 	assert.DirExists(t, alive)
 }
 
+// A module that has vendored Assay has packages of it, and no recipes.
+func TestRecipesOfAModuleThatWasVendored(t *testing.T) {
+	compiles(t)
+	here, err := recipes()
+	require.NoError(t, err)
+	root := filepath.Join(here, "..", "..")
+	user := write(t, map[string]string{
+		"go.mod":                               "module user.example\n\ngo 1.26\n\nrequire assay v0.0.0\n\nreplace assay => " + root + "\n",
+		"vendor/modules.txt":                   "# assay v0.0.0 => " + root + "\n## explicit; go 1.26\nassay/harness\n# assay => " + root + "\n",
+		"vendor/assay/harness/engine/image/at": "",
+	})
+	for name, self := range map[string]string{
+		"beside the source, where they are not": filepath.Join(user, "vendor/assay/harness/engine/image/recipe.go"),
+		"with -trimpath":                        "assay/harness/engine/image/recipe.go",
+	} {
+		got, err := findRecipes(self, user)
+		require.NoError(t, err, name)
+		require.Equal(t, filepath.Clean(here), filepath.Clean(got), name)
+	}
+}
+
+func TestServerThatADownloadedCopyCannotMake(t *testing.T) {
+	copied := write(t, map[string]string{"images/nats/Dockerfile": "# assay:go example.com/nats nats\nFROM scratch\n"})
+	own := recipes
+	recipes = func() (string, error) { return filepath.Join(copied, "images"), nil }
+	t.Cleanup(func() { recipes = own })
+	_, err := load(Recipe("nats"), "amd64")
+	require.ErrorContains(t, err, "a module of its own, which a downloaded copy of assay lacks")
+	require.ErrorContains(t, err, "ASSAY_IMAGE_NATS")
+}
+
+func TestRecipesThatAreNowhere(t *testing.T) {
+	compiles(t)
+	_, err := findRecipes("assay/harness/engine/image/recipe.go", t.TempDir())
+	require.ErrorContains(t, err, "find Assay's image recipes, which are no part of a test binary")
+	require.ErrorContains(t, err, "run the tests with the go command in a module that requires assay")
+	require.ErrorContains(t, err, "ASSAY_IMAGE_LINKS=")
+	t.Setenv("PATH", "")
+	_, err = findRecipes("assay/harness/engine/image/recipe.go", t.TempDir())
+	require.ErrorContains(t, err, "executable file not found")
+}
+
 func TestAssaysOwnRecipesLoad(t *testing.T) {
 	names, err := Names()
 	require.NoError(t, err)
