@@ -50,7 +50,7 @@ func TestLoadAwareSelection(t *testing.T) {
 		env.Stop(aware)
 		during := history.Between(starved.Window().From, env.Now())
 		env.Run(blind)
-		env.Await("the slow one answers each user", blind.Answered(slow, users))
+		env.Await("the slow one answers all users, who have waited there together", blind.WaitedAtOnce(slow, users))
 
 		env.Step("heal")
 		env.Heal(starved)
