@@ -201,7 +201,7 @@ func TestNoEngine(t *testing.T) {
 	start := time.Now()
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err, "a test without an engine fails; it is not skipped")
-	require.Less(t, time.Since(start), 30*time.Second, "one that is away is waited for, and not for long")
+	require.Less(t, time.Since(start), time.Minute, "one that is away is waited for, and not for long")
 	for _, words := range []string{"no Docker engine answers", "unix:///no/such.sock (DOCKER_HOST)", "what to do: start Docker", "--- FAIL"} {
 		require.Contains(t, string(out), words)
 	}

@@ -642,6 +642,13 @@ func (m machine) Processors(ctx context.Context, quota, period time.Duration) er
 	return m.n.container.Processors(ctx, quota, period)
 }
 
+func (m machine) Throttled() (times int, took time.Duration, known bool) {
+	if m.ready() != nil {
+		return 0, 0, false
+	}
+	return m.n.container.Throttled()
+}
+
 func (m machine) Memory(ctx context.Context, bytes int64) error {
 	if err := m.ready(); err != nil {
 		return err

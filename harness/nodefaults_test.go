@@ -144,6 +144,7 @@ func TestStarveIsFeltAndUndone(t *testing.T) {
 	require.Equal(t, "starve", rec.Faults[0].Kind)
 	require.NotEmpty(t, rec.Faults[0].Witnesses)
 	require.Contains(t, rec.Faults[0].Witnesses[0], "slowed down")
+	require.Contains(t, rec.Faults[0].Witnesses[1], "the kernel: it held its threads back ")
 }
 
 func TestSqueezeUntilTheKernelKills(t *testing.T) {

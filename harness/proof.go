@@ -245,10 +245,10 @@ func (e *Env) judge() {
 	ops := e.recorder.History()
 	for _, f := range e.faults {
 		e.see(f, ops)
-		if f.Window().To != history.Open && f.Packets() > 0 { // what was not undone fails the test by itself
-			e.proofs.witness(f, fmt.Sprintf("the network stack: it met %d packets", f.Packets()))
-		}
-		if f.Window().To != history.Open {
+		if f.Window().To != history.Open { // what was not undone fails the test by itself
+			if felt := f.Felt(); felt != "" {
+				e.proofs.witness(f, felt)
+			}
 			if _, err := f.Nature(); err != nil {
 				e.fail(evidence.Vacuous, "%v was not what it says: %s", f, err)
 			}

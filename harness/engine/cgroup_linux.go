@@ -226,6 +226,28 @@ func (h *cgroup) limitProcessors(next limits) error {
 	return g.set("cpu.cfs_quota_us", quota)
 }
 
+// throttled is how often the kernel has held the container's threads back since it was started, because they had used up their quota, and for
+// how long in all (Documentation/scheduler/sched-bwc.rst).
+func (h *cgroup) throttled() (times int, took time.Duration, err error) {
+	text, err := os.ReadFile(filepath.Join(h.processors.dir, "cpu.stat"))
+	if err != nil {
+		return 0, 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		n, _ := strconv.ParseInt(value, 10, 64)
+		switch name {
+		case "nr_throttled":
+			times = int(n)
+		case "throttled_time": // version 1
+			took = time.Duration(n)
+		case "throttled_usec": // version 2
+			took = time.Duration(n) * time.Microsecond
+		}
+	}
+	return times, took, nil
+}
+
 func (h *cgroup) limitMemory(now, next limits) error {
 	g := h.memory
 	if g.v2 {

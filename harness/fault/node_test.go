@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"assay/harness/history"
 )
@@ -19,6 +20,8 @@ type puppet struct {
 	err   error
 	ended bool
 	kept  bool // what was not synced survives a power cut
+
+	throttled int // times, for a millisecond each
 }
 
 func (p *puppet) do(ctx context.Context, what string) error {
@@ -52,6 +55,10 @@ func (p *puppet) Slow(ctx context.Context, every time.Duration) error {
 func (p *puppet) Processors(ctx context.Context, quota, period time.Duration) error {
 	return p.do(ctx, fmt.Sprintf("%v in %v", quota, period))
 }
+func (p *puppet) Throttled() (times int, took time.Duration, known bool) {
+	return p.throttled, time.Duration(p.throttled) * time.Millisecond, true
+}
+
 func (p *puppet) Memory(ctx context.Context, bytes int64) error {
 	return p.do(ctx, fmt.Sprintf("%d bytes", bytes))
 }
@@ -214,6 +221,31 @@ func TestNodeThatASqueezeHasEndedIsRestarted(t *testing.T) {
 
 	m.ended, m.err = true, errors.New("no space left on device")
 	assert.EqualError(t, fatal(t, n.Restart), "restart of cache: no space left on device")
+}
+
+// The kernel tells how often it has held a node back, also of one that was started again meanwhile.
+func TestStarvationIsFeltByTheKernelsCount(t *testing.T) {
+	for _, c := range []struct {
+		before, after int
+		felt          string
+	}{
+		{5, 12, "the kernel: it held its threads back 7 times, for 7ms in all"},
+		{5, 3, "the kernel: it held its threads back 3 times, for 3ms in all"}, // started again
+		{5, 5, ""},
+	} {
+		st, m := newHooks(), &puppet{throttled: c.before}
+		f := NewNode(st.Hooks, "cache", m, m).Starve(0.5)
+		m.throttled = c.after
+		require.Empty(t, f.Felt(), "it is not over")
+		heal(t, f)
+		require.Equal(t, c.felt, f.Felt())
+	}
+	st, m := newHooks(), &puppet{}
+	st.Sabotaged = true
+	f := NewNode(st.Hooks, "cache", m, m).Starve(0.5)
+	m.throttled = 100
+	heal(t, f)
+	require.Empty(t, f.Felt())
 }
 
 // A kill and a power cut show what they were, beside being felt.

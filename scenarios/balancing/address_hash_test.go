@@ -15,9 +15,9 @@ import (
 //	clients, each for its own item ──► haproxy, in turn (a control) ────────────────┼──► …
 //	clients, all for the same item ──► haproxy, by a hash of the address (a control)┴──► cache-5
 //
-// A cache computes what it does not know. In turn the clients come to every server, and each does the others' work again.
-// The hash of the address helps as far as a client is alone with what it asks for: an item that all want is computed at
-// each server to which one of them is sent.
+// A cache computes what it does not know. In turn the clients come to every server, and each does the others' work
+// again. The hash of the address helps as far as a client is alone with what it asks for: an item that all want is
+// computed at each server to which one of them is sent.
 func TestAddressHash(t *testing.T) {
 	t.Parallel()
 	harness.Prove(t, harness.Claim{
@@ -25,7 +25,8 @@ func TestAddressHash(t *testing.T) {
 			"so that what it asks for is computed once",
 		OnlyIf: "no other client asks for the same",
 	}, func(env *harness.Env) {
-		servers, clients := env.KnobInt("servers", 5), env.KnobInt("clients", 21)
+		servers := env.KnobInt("servers", 5)
+		clients := env.KnobInt("clients", 21) // no multiple of the servers, else in turn each has its own
 
 		caches := apptest.NewMemos(env, "cache", servers)
 		balancer := haproxytest.Start(env, "haproxy", haproxytest.Before(caches...))

@@ -16,9 +16,9 @@ import (
 //	          ├──► haproxy-2, a server that is drawn (a control) ──────────────┤
 //	          └──► haproxy-3, a ring of one point each (a control) ────────────┴──► cache-5
 //
-// The balancers know nothing of each other, and keep nothing through a restart: what they agree on is the hash. Of draws
-// one agrees with another in one of five. A ring is as even as its points: where each server has one, some servers get
-// far more than others, though the hash of the items is the same.
+// The balancers know nothing of each other, and keep nothing through a restart: what they agree on is the hash. Of
+// draws one agrees with another in one of five. A ring is as even as its points: where each server has one, some servers
+// get far more than others, though the hash of the items is the same.
 func TestHashIsDeterministicAndUniform(t *testing.T) {
 	t.Parallel()
 	harness.Prove(t, harness.Claim{

@@ -47,7 +47,7 @@ func TestLatencyAndThroughputAreSeparate(t *testing.T) {
 
 		env.Step("fault: the way is narrow")
 		narrow := link.Throttle(fault.ClientToServer, rate*apptest.UnitSize)
-		slow := apptest.Carry(env, units, stream, ping, stopAndWait)
+		slow := apptest.Carry(env, units, stream, ping)
 
 		env.Step("fault: the way is far and narrow")
 		farther := link.Delay(fault.Both, delay)

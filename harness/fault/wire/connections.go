@@ -27,6 +27,7 @@ type generation struct {
 
 	mu    sync.Mutex
 	over  bool
+	shut  bool // to clients: one may have been let in a moment before
 	pairs map[*pair]struct{}
 }
 
@@ -35,10 +36,10 @@ func (w *Wire) renew() error {
 	target := w.state.Target
 	g := &generation{wire: w, target: target, streams: toxiproxy.NewProxy(api, w.name, w.listen, target).Toxics, pairs: map[*pair]struct{}{}}
 	var err error
-	if g.up, err = addStage(g.streams, stream.Upstream, &w.bytes[0]); err != nil {
+	if g.up, err = addStage(g.streams, stream.Upstream); err != nil {
 		return err
 	}
-	if g.down, err = addStage(g.streams, stream.Downstream, &w.bytes[1]); err != nil {
+	if g.down, err = addStage(g.streams, stream.Downstream); err != nil {
 		return err
 	}
 	g.apply(w.state, w.meters)
@@ -70,6 +71,9 @@ func (g *generation) size() int {
 
 // apply lets the effects of the state hold, for the living connections and for those to come.
 func (g *generation) apply(state State, meters map[int64]*meter) {
+	g.mu.Lock()
+	g.shut = !state.open()
+	g.mu.Unlock()
 	g.up.set(settingOf(state, meters, ClientToServer))
 	g.down.set(settingOf(state, meters, ServerToClient))
 }
@@ -94,6 +98,13 @@ const dialLimit = 5 * time.Second
 // connect connects a client with the server. Where the server's machine is there and nobody listens on it, the client finds
 // its connection closed, as the engine's own proxy would have it.
 func (g *generation) connect(client *net.TCPConn) {
+	g.mu.Lock()
+	shut := g.shut
+	g.mu.Unlock()
+	if shut {
+		client.Close()
+		return
+	}
 	dialer := net.Dialer{Timeout: dialLimit}
 	c, err := dialer.DialContext(g.dialling, "tcp", g.target)
 	if err != nil {
@@ -114,8 +125,12 @@ func (g *generation) connect(client *net.TCPConn) {
 	// Under a name that no other stream ever had: Toxiproxy's own, the client's address, may come again while a stream of
 	// that name is still ending.
 	n := strconv.FormatInt(g.serial.Add(1), 10)
-	g.up.start(p, func() { g.streams.StartLink(api, n+"up", source{client, p}, sink{p.server, p}, stream.Upstream) })
-	g.down.start(p, func() { g.streams.StartLink(api, n+"down", source{p.server, p}, sink{client, p}, stream.Downstream) })
+	g.up.start(p, func() {
+		g.streams.StartLink(api, n+"up", source{client, p}, sink{p.server, p, &g.wire.sent}, stream.Upstream)
+	})
+	g.down.start(p, func() {
+		g.streams.StartLink(api, n+"down", source{p.server, p}, sink{client, p, &g.wire.received}, stream.Downstream)
+	})
 }
 
 // pair is a client's connection and the one to the server that it leads to.
@@ -155,14 +170,18 @@ func (s source) Read(b []byte) (int, error) {
 
 // sink is where a stream of Toxiproxy writes to.
 type sink struct {
-	conn *net.TCPConn
-	pair *pair
+	conn  *net.TCPConn
+	pair  *pair
+	bytes *atomic.Int64 // that went this way, of all connections
 }
 
 // Write never fails: a stream whose end fails leaves behind those of its goroutines that still have bytes for it. Where nobody
 // takes the bytes any more it closes the connection, which ends the other stream and that in turn this one, and swallows what
 // comes until then.
+//
+// It counts before whoever reads can know of the bytes.
 func (s sink) Write(b []byte) (int, error) {
+	s.bytes.Add(int64(len(b)))
 	if _, err := s.conn.Write(b); err != nil {
 		s.conn.Close()
 	}

@@ -18,8 +18,7 @@ import (
 // removed in another order than they were added, it lets held up bytes go early when another toxic comes, and it writes a trace to
 // standard error. Here a fault is a new setting.
 type stage struct {
-	now   atomic.Pointer[setting]
-	bytes *atomic.Int64 // that went through, of all streams of this direction
+	now atomic.Pointer[setting]
 
 	starting sync.Mutex
 	next     *pair // whose stream is about to start
@@ -81,14 +80,12 @@ const stageType = "assay"
 func init() { toxics.Register(stageType, new(stage)) }
 
 // addStage puts a stage into the streams to come of one direction.
-func addStage(streams *toxiproxy.ToxicCollection, way stream.Direction, bytes *atomic.Int64) (*stage, error) {
+func addStage(streams *toxiproxy.ToxicCollection, way stream.Direction) (*stage, error) {
 	w, err := streams.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"name": "%s", "type": "%s", "stream": "%s"}`, way, stageType, way)))
 	if err != nil {
 		return nil, fmt.Errorf("set up Toxiproxy: %w", err)
 	}
-	s := w.Toxic.(*stage)
-	s.bytes = bytes
-	return s, nil
+	return w.Toxic.(*stage), nil
 }
 
 func (s *stage) set(next *setting) {
@@ -185,7 +182,6 @@ func (s *stage) Pipe(stub *toxics.ToxicStub) {
 				in, ended = nil, time.Now()
 			}
 		case out <- next:
-			s.bytes.Add(int64(len(next.Data)))
 			for _, m := range now.meters {
 				m.pass(next.Timestamp, len(next.Data))
 			}

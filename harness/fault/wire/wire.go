@@ -106,9 +106,9 @@ type Wire struct {
 	meters   map[int64]*meter
 	closed   bool
 
-	now         atomic.Pointer[generation]
-	connections atomic.Int64
-	bytes       [2]atomic.Int64 // by way
+	now            atomic.Pointer[generation]
+	connections    atomic.Int64
+	sent, received atomic.Int64 // bytes
 }
 
 // api is what streams report to. It is not served.
@@ -187,7 +187,7 @@ func (w *Wire) Report() Report {
 
 func (w *Wire) report() Report {
 	r := Report{
-		Traffic: Traffic{Connections: w.connections.Load(), Sent: w.bytes[0].Load(), Received: w.bytes[1].Load()},
+		Traffic: Traffic{Connections: w.connections.Load(), Sent: w.sent.Load(), Received: w.received.Load()},
 		Meters:  map[int64]Meter{},
 	}
 	for id, m := range w.meters {
@@ -210,9 +210,10 @@ func (w *Wire) Close() error {
 }
 
 // open tells whether clients are to be let in. Holding mu.
-func (w *Wire) open() bool {
-	return !w.closed && !w.state.has(Severs) && w.state.Target != Nowhere
-}
+func (w *Wire) open() bool { return !w.closed && w.state.open() }
+
+// open tells whether clients are let in.
+func (s State) open() bool { return !s.has(Severs) && s.Target != Nowhere }
 
 // settle listens exactly when clients are to be let in. Holding mu.
 func (w *Wire) settle() error {
