@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 
 	"assay/harness/engine/image"
@@ -53,15 +54,10 @@ func (e *Engine) MakeDisk(ctx context.Context, n *Network, name string, size int
 	if err != nil {
 		return nil, err
 	}
-	keeper, err := e.Run(ctx, n, Spec{
-		Name: name, Image: built.Ref, Offline: true, Capabilities: []string{"DAC_OVERRIDE", "MKNOD", "SYS_ADMIN"},
-		host: func(h *container.HostConfig) {
-			h.DeviceCgroupRules = []string{"c 10:237 rw", "b 7:* rwm"} // /dev/loop-control and loop devices
-			h.CgroupnsMode = "host"                                    // it limits another container's I/O
-			// AppArmor's profile for containers forbids every mount.
-			h.SecurityOpt = append(h.SecurityOpt, "apparmor=unconfined")
-		},
-	})
+	keeper, err := e.keeper(ctx, n, name, built.Ref, true)
+	if err != nil && strings.Contains(err.Error(), "bind source path does not exist") {
+		keeper, err = e.keeper(ctx, n, name, built.Ref, false) // a disk that cannot be slow is one all the same
+	}
 	if err != nil {
 		return nil, refusal(err, "operation not permitted", "unable to apply caps")
 	}
@@ -70,6 +66,36 @@ func (e *Engine) MakeDisk(ctx context.Context, n *Network, name string, size int
 		return nil, errors.Join(fmt.Errorf("make disk %s: %w", name, err), d.Remove(context.WithoutCancel(ctx)))
 	}
 	return d, nil
+}
+
+// keeper starts the container that keeps a disk, and that limits another container's I/O where it is shown the control groups of
+// containers. It has a namespace of control groups of its own, in which it can mount neither the root of a hierarchy, where version 1 has
+// the release_agent by which the machine's kernel runs a program as root, nor a hierarchy that is new.
+func (e *Engine) keeper(ctx context.Context, n *Network, name, ref string, groups bool) (*Container, error) {
+	return e.Run(ctx, n, Spec{
+		Name: name, Image: ref, Offline: true, Capabilities: []string{"DAC_OVERRIDE", "MKNOD", "SYS_ADMIN"},
+		host: func(h *container.HostConfig) {
+			h.DeviceCgroupRules = []string{"c 10:237 rw", "b 7:* rwm"} // /dev/loop-control and loop devices
+			h.CgroupnsMode = "private"
+			if groups {
+				h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: e.groups, Target: "/run/cgroup"})
+			}
+			// AppArmor's profile for containers forbids every mount.
+			h.SecurityOpt = append(h.SecurityOpt, "apparmor=unconfined")
+		},
+	})
+}
+
+// groupsOfContainers is where an engine has the control groups of containers, of block I/O where they are separate.
+func groupsOfContainers(version, driver string) string {
+	root, parent := "/sys/fs/cgroup", "docker"
+	if version == "1" {
+		root += "/blkio"
+	}
+	if driver == "systemd" {
+		parent = "system.slice"
+	}
+	return root + "/" + parent
 }
 
 // refusal tells what an engine refuses because of what it is from what else can go wrong, given the words it refuses in.

@@ -187,12 +187,37 @@ func TestKeeperGetsLittle(t *testing.T) {
 	require.Equal(t, []string{"ALL"}, i.HostConfig.CapDrop)
 	require.Len(t, i.HostConfig.CapAdd, 3)
 	require.Contains(t, i.HostConfig.SecurityOpt, "no-new-privileges")
-	require.Empty(t, i.Mounts, "it sees nothing of the machine's files")
+	require.Len(t, i.Mounts, 1, "it sees nothing of the machine's files")
+	require.Equal(t, e.groups, i.Mounts[0].Source, "but the control groups of containers")
 	require.Empty(t, i.NetworkSettings.Ports)
 	require.Len(t, devices(t, d.volume), 1)
 	require.NoError(t, d.Remove(t.Context()))
 	eventually(t, "its device is gone", func() bool { return len(devices(t, d.volume)) == 0 })
 	require.NoError(t, d.Remove(t.Context()), "it is gone already")
+}
+
+// What is as good as root on the machine with control groups of version 1: their release_agent, in the root of each hierarchy, or in one
+// of one's own.
+func TestKeeperReachesNoReleaseAgent(t *testing.T) {
+	t.Parallel()
+	_, d, _ := onDisk(t)
+	said, err := d.shell.Run(t.Context(), `mkdir -p /run/try
+		for group in $(awk 'NR > 1 { print $1 }' /proc/cgroups) name=systemd none,name=own; do
+			mount -t cgroup -o $group none /run/try 2>/dev/null || continue
+			echo "$group is mounted"
+			find /run/try -name release_agent
+			umount /run/try
+		done
+		find /run/cgroup -name release_agent; echo looked`)
+	require.NoError(t, err)
+	require.NotContains(t, said, "release_agent")
+	require.NotContains(t, said, "own is mounted", "no hierarchy that is new")
+	require.Contains(t, said, "looked")
+}
+
+func TestWhereControlGroupsAre(t *testing.T) {
+	require.Equal(t, "/sys/fs/cgroup/blkio/docker", groupsOfContainers("1", "cgroupfs"))
+	require.Equal(t, "/sys/fs/cgroup/system.slice", groupsOfContainers("2", "systemd"))
 }
 
 func TestManyDisks(t *testing.T) {

@@ -31,6 +31,7 @@ type Engine struct {
 	cli      *client.Client
 	provider *testcontainers.DockerProvider
 	keep     bool
+	groups   string // see groupsOfContainers
 
 	ahead    sync.Mutex
 	networks int      // how many there have been
@@ -117,6 +118,7 @@ func (p patience) openNow(ctx context.Context, getenv func(string) string) (*Eng
 		cli:      cli,
 		provider: provider,
 		keep:     getenv("ASSAY_KEEP") != "",
+		groups:   groupsOfContainers(i.CgroupVersion, i.CgroupDriver),
 		Info: Info{
 			Address: host, Version: i.ServerVersion, API: cli.ClientVersion(),
 			OS: i.OperatingSystem, Kernel: i.KernelVersion, Arch: i.Architecture,
