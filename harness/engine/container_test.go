@@ -59,7 +59,7 @@ func answers(c *Container) bool {
 	if err != nil {
 		return false
 	}
-	resp, err := http.Get("http://" + address + "/version")
+	resp, err := http.Get("http://" + address + "/ready")
 	if err != nil {
 		return false
 	}
@@ -126,10 +126,22 @@ func TestContainerOnTwoNetworks(t *testing.T) {
 	require.EqualError(t, err, "container server has no address on network elsewhere")
 }
 
+func TestFilesAreThereBeforeTheStart(t *testing.T) {
+	e, n, _ := world(t)
+	built, err := e.Image(t.Context(), image.Recipe("packets")) // it has a shell
+	require.NoError(t, err)
+	c := run(t, e, n, Spec{Name: "reader", Image: built.Ref, Files: map[string][]byte{"/etc/orders": []byte("from a file")}, Command: []string{"cat", "/etc/orders"}})
+	code, err := c.Exited(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, code)
+	log, err := c.Logs(t.Context(), 0)
+	require.NoError(t, err)
+	require.Equal(t, "from a file", strings.TrimSpace(log))
+}
+
 func TestContainerLife(t *testing.T) {
 	e, n, ref := world(t)
-	c := run(t, e, n, Spec{Name: "server", Image: ref, Ports: []int{8474}, Files: map[string][]byte{"/etc/proxies.json": []byte(`[{"name":"fromfile","listen":"127.0.0.1:1","upstream":"x:1"}]`)},
-		Command: []string{"-config", "/etc/proxies.json"}})
+	c := run(t, e, n, Spec{Name: "server", Image: ref, Ports: []int{8474}})
 	eventually(t, "it answers", func() bool { return answers(c) })
 	require.NotEmpty(t, c.ImageID)
 	eventually(t, "its log is there", func() bool {
@@ -138,7 +150,7 @@ func TestContainerLife(t *testing.T) {
 	})
 	log, err := c.Logs(t.Context(), 0)
 	require.NoError(t, err)
-	require.Contains(t, log, "fromfile", "the file was there when it started")
+	require.Contains(t, log, "takes orders on :8474")
 
 	_, err = c.Address(1234)
 	require.ErrorContains(t, err, "container server publishes no port 1234: it publishes [8474]")
@@ -252,7 +264,7 @@ func TestContainerThatCannotStart(t *testing.T) {
 
 func TestContainerThatEndsAtOnce(t *testing.T) {
 	e, n, ref := world(t)
-	c := run(t, e, n, Spec{Name: "server", Image: ref, Command: []string{"-version"}, Ports: []int{8474}})
+	c := run(t, e, n, Spec{Name: "server", Image: ref, Command: []string{"-help"}, Ports: []int{8474}})
 	code, err := c.Exited(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, code)
