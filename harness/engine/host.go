@@ -117,7 +117,7 @@ func readJSON(path string, into any) error {
 	return nil
 }
 
-// local refuses an engine on another machine: Assay publishes on 127.0.0.1 only, because Toxiproxy's control port has no
+// local refuses an engine on another machine: Assay publishes on 127.0.0.1 only, because the control port of links has no
 // password, so nothing there could be reached from here.
 func local(host string) error {
 	u, err := url.Parse(host)

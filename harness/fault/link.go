@@ -44,7 +44,6 @@ type Link struct {
 	address string
 	home    string // where the server always is, for clients that have its name; else Retarget tells
 	place   place
-	use     func(told map[*Proxies]map[string]wire.Report) (wire.Report, bool)
 
 	mu     sync.Mutex
 	state  wire.State
@@ -56,6 +55,8 @@ type Link struct {
 type place interface {
 	there() error // waits until the wire is there, or tells why it is not
 	Set(wire.State) (wire.Report, error)
+	// seen is what the wire has seen, if it can be asked. What proxies tell of all their wires is kept in told, so that each is asked once.
+	seen(told map[*Proxies]map[string]wire.Report) (wire.Report, bool)
 	Close() error
 }
 
@@ -71,8 +72,7 @@ func NewLink(hooks *Hooks, name, to string) (*Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	use := func(map[*Proxies]map[string]wire.Report) (wire.Report, bool) { return w.Report(), true }
-	return &Link{Name: name, To: to, hooks: hooks, address: address, place: &here{w, port}, use: use, state: wire.State{Target: Nowhere}}, nil
+	return &Link{Name: name, To: to, hooks: hooks, address: address, place: &here{w, port}, state: wire.State{Target: Nowhere}}, nil
 }
 
 // here is a wire in this process, on a port of its own.
@@ -82,6 +82,8 @@ type here struct {
 }
 
 func (h *here) there() error { return nil }
+
+func (h *here) seen(map[*Proxies]map[string]wire.Report) (wire.Report, bool) { return h.Report(), true }
 
 func (h *here) Close() error {
 	err := h.Wire.Close()
@@ -327,9 +329,9 @@ func several(n int, one, more string) string {
 // Use is what has gone over each of the links since it was made. A link whose proxies do not run yet, or no more, is left out.
 func Use(links []*Link) map[*Link]Traffic {
 	seen := map[*Link]Traffic{}
-	told := map[*Proxies]map[string]wire.Report{} // each is asked once
+	told := map[*Proxies]map[string]wire.Report{}
 	for _, l := range links {
-		if r, ok := l.use(told); ok {
+		if r, ok := l.place.seen(told); ok {
 			seen[l] = r.Traffic
 		}
 	}

@@ -97,9 +97,8 @@ func (n tally) and(other tally) tally {
 	return tally{n.seen + other.seen, n.met + other.met, n.flows + other.flows, n.stacks + other.stacks, shortest, n.overflowed + other.overflowed}
 }
 
-// order is what a stack is told: the faults of packets that are handed over, and from where those come.
+// order is what a stack is told, beside the faults: from where packets are handed over.
 type order struct {
-	faults []queue.Fault
 	jumps  []string
 	double bool // nftables is to send copies
 }
@@ -481,7 +480,7 @@ func (s *Stack) tell(ctx context.Context, faults []*lasting) (queue.Report, erro
 	if err := json.Unmarshal([]byte(said), &r); err != nil {
 		return r, fmt.Errorf("queued reports in a way that is not known here: %q", said)
 	}
-	next.faults, s.told = o.Faults, next
+	s.told = next
 	return r, nil
 }
 

@@ -60,13 +60,6 @@ func (ps *Proxies) NewLink(hooks *Hooks, name, to string) *Link {
 func (ps *Proxies) link(hooks *Hooks, name, to, address, home, as string, listen func() (string, error)) *Link {
 	l := &Link{Name: name, To: to, hooks: hooks, address: address, home: home, state: wire.State{Target: home}}
 	l.place = ps.wire(as, l.state, listen)
-	l.use = func(told map[*Proxies]map[string]wire.Report) (wire.Report, bool) {
-		if _, asked := told[ps]; !asked {
-			told[ps] = ps.reports()
-		}
-		r, ok := told[ps][as]
-		return r, ok
-	}
 	return l
 }
 
@@ -114,6 +107,14 @@ func (r *remote) put(state wire.State) (report wire.Report, err error) {
 		return report, err
 	}
 	return report, r.proxies.ask(http.MethodPut, "/wires/"+url.PathEscape(r.name), order, &report)
+}
+
+func (r *remote) seen(told map[*Proxies]map[string]wire.Report) (wire.Report, bool) {
+	if _, asked := told[r.proxies]; !asked {
+		told[r.proxies] = r.proxies.reports()
+	}
+	report, ok := told[r.proxies][r.name]
+	return report, ok
 }
 
 // Close is not needed: the wire ends with its container.
