@@ -129,8 +129,8 @@ func (l *Link) Delay(dir Direction, d time.Duration) *Fault {
 	return l.inject(f, dir, wire.Effect{Kind: wire.Delays, Delay: d}, shows)
 }
 
-// Throttle limits the given direction to a rate in bytes per second, whole kilobytes (1000 bytes); both ways, each to that rate. Nothing is
-// lost.
+// Throttle limits the given direction to a rate in bytes per second, whole kilobytes (1000 bytes); both ways, each to that rate.
+// It is the rate of each connection by itself. Nothing is lost.
 func (l *Link) Throttle(dir Direction, bytesPerSecond int) *Fault {
 	f := &Fault{Kind: "throttle", Target: l.Name, Detail: fmt.Sprintf("%d B/s %v", bytesPerSecond, dir), Undo: "heal"}
 	if bytesPerSecond < 1000 || bytesPerSecond%1000 != 0 {
